@@ -1,0 +1,79 @@
+/** What the orchestrator asks of an agent (SPEC section 5). One folder beside this one implements it for each protocol. */
+import type { ApprovalDecision, Attachment, ModelSelection, RuntimeMode } from "@heddle/contracts/Model";
+import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
+import { Context, type Effect, Schema, type Scope, type Stream } from "effect";
+
+/** How to start an agent: the table of built-in agents and the settings file give these. */
+export const AgentLaunch = Schema.Struct({
+  /** Which adapter speaks to it. */
+  protocol: Schema.Literals(["acp"]),
+  command: Schema.String.check(Schema.isMinLength(1)),
+  args: Schema.Array(Schema.String),
+  /** Added to the server's own environment. */
+  env: Schema.Record(Schema.String, Schema.String),
+});
+export type AgentLaunch = typeof AgentLaunch.Type;
+
+export class ProviderError extends Schema.TaggedError<ProviderError>()("ProviderError", {
+  provider: Schema.String,
+  operation: Schema.Literals(["start", "prompt", "steer", "interrupt", "respond", "set-mode", "close"]),
+  /** What was wrong and what to do, for a person. */
+  message: Schema.String,
+  /** The end of the agent's stderr, bounded. */
+  detail: Schema.optionalKey(Schema.String),
+}) {}
+
+export interface StartInput {
+  /** Absolute, resolved, and known to be inside the project. */
+  readonly cwd: string;
+  readonly runtimeMode: RuntimeMode;
+  readonly model: ModelSelection;
+  /** What `resumeCursor` gave for an earlier session of the thread. */
+  readonly resume?: Schema.Json;
+}
+
+export interface PromptInput {
+  readonly text: string;
+  readonly attachments: ReadonlyArray<Attachment>;
+  readonly model?: ModelSelection;
+  readonly effort?: string;
+}
+
+/** A live agent process with one session. Closing the scope it was started in ends the process and its children. */
+export interface AgentSession {
+  readonly pid: number;
+  /** Give this back as `resume` to go on in a new process; `null` where the agent cannot. */
+  readonly resumeCursor: Schema.Json;
+  /**
+   * In the agent's order. The first is `session.started`; the last, whatever happens, is `session.exited`, and then
+   * the stream ends. A prompt gives `turn.started` … `turn.completed`, the latter exactly once unless the process dies.
+   */
+  readonly events: Stream.Stream<ProviderRuntimeEvent>;
+  /** Answers once the prompt is handed over; how the turn goes comes as events. */
+  readonly prompt: (input: PromptInput) => Effect.Effect<void, ProviderError>;
+  /** Only where `capabilities.steer`. */
+  readonly steer: (input: PromptInput) => Effect.Effect<void, ProviderError>;
+  /** Asks the running turn to end. Open requests are answered as cancelled. */
+  readonly interrupt: Effect.Effect<void, ProviderError>;
+  readonly respondApproval: (
+    requestKey: string,
+    decision: ApprovalDecision,
+  ) => Effect.Effect<void, ProviderError>;
+  /** Answers by question id. */
+  readonly respondUserInput: (
+    requestKey: string,
+    answers: Readonly<Record<string, string>>,
+  ) => Effect.Effect<void, ProviderError>;
+  readonly setRuntimeMode: (mode: RuntimeMode) => Effect.Effect<void, ProviderError>;
+}
+
+/** Starts sessions of any configured agent. */
+export class Providers extends Context.Service<
+  Providers,
+  {
+    /** Names of the configured agents, for messages to people. */
+    readonly names: ReadonlyArray<string>;
+    /** Fails with `ProviderError` (operation `start`) for an unknown agent, a missing command, or a failed handshake. */
+    readonly start: (input: StartInput) => Effect.Effect<AgentSession, ProviderError, Scope.Scope>;
+  }
+>()("heddle/providers/Providers") {}
