@@ -8,12 +8,14 @@ import { dirname, relative, resolve } from "node:path";
 const allowed: Record<string, ReadonlyArray<string>> = {
   "packages/contracts": [],
   "packages/domain": ["contracts"],
-  "packages/event-store": ["contracts"],
-  "packages/projections": ["contracts"],
+  "packages/sql": [],
+  "packages/event-store": ["contracts", "sql"],
+  "packages/projections": ["contracts", "sql"],
   "packages/checkpoints": ["contracts"],
   "packages/providers": ["contracts"],
   "packages/client": ["contracts"],
   "packages/orchestrator": [
+    "sql",
     "contracts",
     "domain",
     "event-store",

@@ -1,0 +1,197 @@
+/**
+ * What clients read (SPEC sections 3 and 7.3). Fields are named as the columns of the projection tables are, in
+ * camelCase; a column `x_json` is the field `x`.
+ */
+import { Schema } from "effect";
+import {
+  ApprovalRequestId,
+  CheckpointRef,
+  EventId,
+  MessageId,
+  ProjectId,
+  ProviderSessionId,
+  ProviderThreadId,
+  ThreadId,
+  TurnId,
+} from "./Ids.ts";
+import {
+  ActivityTone,
+  ApprovalKind,
+  Attachment,
+  CheckpointFile,
+  CheckpointStatus,
+  MessageRole,
+  ModelSelection,
+  ProjectScript,
+  RequestOutcome,
+  RuntimeMode,
+  Sequence,
+  SessionStatus,
+  TurnCount,
+  TurnStatus,
+  UserInputQuestion,
+} from "./Model.ts";
+
+const nullable = Schema.NullOr;
+
+export const Project = Schema.Struct({
+  projectId: ProjectId,
+  title: Schema.String,
+  workspaceRoot: Schema.String,
+  defaultModel: nullable(ModelSelection),
+  scripts: Schema.Array(ProjectScript),
+  createdAt: Schema.String,
+  updatedAt: Schema.String,
+  deletedAt: nullable(Schema.String),
+});
+export type Project = typeof Project.Type;
+
+/** A prompt that waits for the running turn to end. */
+export const QueuedTurn = Schema.Struct({
+  turnId: TurnId,
+  messageId: MessageId,
+  text: Schema.String,
+  createdAt: Schema.String,
+});
+export type QueuedTurn = typeof QueuedTurn.Type;
+
+const ThreadFields = {
+  threadId: ThreadId,
+  projectId: ProjectId,
+  title: Schema.String,
+  model: ModelSelection,
+  branch: nullable(Schema.String),
+  worktreePath: nullable(Schema.String),
+  runtimeMode: RuntimeMode,
+  latestTurnId: nullable(TurnId),
+  forkedFrom: nullable(Schema.Struct({ threadId: ThreadId, turnCount: TurnCount })),
+  queuedTurns: Schema.Array(QueuedTurn),
+  createdAt: Schema.String,
+  updatedAt: Schema.String,
+  archivedAt: nullable(Schema.String),
+  deletedAt: nullable(Schema.String),
+};
+
+export const Message = Schema.Struct({
+  messageId: MessageId,
+  threadId: ThreadId,
+  turnId: nullable(TurnId),
+  role: MessageRole,
+  text: Schema.String,
+  attachments: Schema.Array(Attachment),
+  isStreaming: Schema.Boolean,
+  /** Of the event that began it: where it stands in the thread. */
+  sequence: Sequence,
+  createdAt: Schema.String,
+  updatedAt: Schema.String,
+});
+export type Message = typeof Message.Type;
+
+export const Activity = Schema.Struct({
+  activityId: EventId,
+  threadId: ThreadId,
+  turnId: nullable(TurnId),
+  tone: ActivityTone,
+  kind: Schema.String,
+  summary: Schema.String,
+  payload: Schema.Json,
+  sequence: Sequence,
+  createdAt: Schema.String,
+});
+export type Activity = typeof Activity.Type;
+
+export const Session = Schema.Struct({
+  threadId: ThreadId,
+  status: SessionStatus,
+  providerName: nullable(Schema.String),
+  providerSessionId: nullable(ProviderSessionId),
+  providerThreadId: nullable(ProviderThreadId),
+  activeTurnId: nullable(TurnId),
+  lastError: nullable(Schema.String),
+  updatedAt: Schema.String,
+});
+export type Session = typeof Session.Type;
+
+export const Turn = Schema.Struct({
+  turnId: TurnId,
+  threadId: ThreadId,
+  turnCount: TurnCount,
+  status: TurnStatus,
+  userMessageId: nullable(MessageId),
+  assistantMessageId: nullable(MessageId),
+  reason: nullable(Schema.String),
+  startedAt: Schema.String,
+  completedAt: nullable(Schema.String),
+});
+export type Turn = typeof Turn.Type;
+
+export const CheckpointSummary = Schema.Struct({
+  threadId: ThreadId,
+  turnId: TurnId,
+  checkpointTurnCount: TurnCount,
+  checkpointRef: CheckpointRef,
+  status: CheckpointStatus,
+  files: Schema.Array(CheckpointFile),
+  assistantMessageId: nullable(MessageId),
+  completedAt: Schema.String,
+});
+export type CheckpointSummary = typeof CheckpointSummary.Type;
+
+/** A request of an agent, open or closed: an approval, or a question (`kind: "user-input"`). */
+export const PendingApproval = Schema.Struct({
+  requestId: ApprovalRequestId,
+  threadId: ThreadId,
+  turnId: nullable(TurnId),
+  kind: Schema.Union([ApprovalKind, Schema.Literal("user-input")]),
+  title: Schema.String,
+  detail: Schema.Json,
+  questions: Schema.Array(UserInputQuestion),
+  status: Schema.Literals(["pending", "resolved"]),
+  decision: nullable(RequestOutcome),
+  createdAt: Schema.String,
+  resolvedAt: nullable(Schema.String),
+});
+export type PendingApproval = typeof PendingApproval.Type;
+
+/** A thread without its history, for a list: what it is called, and what it does or waits for. */
+export const ThreadSummary = Schema.Struct({
+  ...ThreadFields,
+  session: nullable(Session),
+  pendingApprovals: Schema.Array(PendingApproval),
+});
+export type ThreadSummary = typeof ThreadSummary.Type;
+
+export const Thread = Schema.Struct({
+  ...ThreadFields,
+  messages: Schema.Array(Message),
+  activities: Schema.Array(Activity),
+  turns: Schema.Array(Turn),
+  checkpoints: Schema.Array(CheckpointSummary),
+  session: nullable(Session),
+  pendingApprovals: Schema.Array(PendingApproval),
+});
+export type Thread = typeof Thread.Type;
+
+/** `snapshotSequence`: everything up to it is in here; subscribe from it. */
+export const Snapshot = Schema.Struct({
+  snapshotSequence: Sequence,
+  projects: Schema.Array(Project),
+  threads: Schema.Array(Thread),
+});
+export type Snapshot = typeof Snapshot.Type;
+
+export const ShellSnapshot = Schema.Struct({
+  snapshotSequence: Sequence,
+  projects: Schema.Array(Project),
+  threads: Schema.Array(ThreadSummary),
+});
+export type ShellSnapshot = typeof ShellSnapshot.Type;
+
+/** One page of a thread: the newest entries, or those before `olderCursor` of the page before. */
+export const ThreadSnapshot = Schema.Struct({
+  snapshotSequence: Sequence,
+  thread: Thread,
+  /** Give it as `before` to get the page of older entries; null when this page holds the oldest. */
+  olderCursor: nullable(Sequence),
+});
+export type ThreadSnapshot = typeof ThreadSnapshot.Type;

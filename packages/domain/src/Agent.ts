@@ -1,0 +1,163 @@
+/** What the server records of an agent's work: the rules of the server's own commands. */
+import { accept, type Decision, reject } from "./Decision.ts";
+import type { ServerCommand } from "./ServerCommand.ts";
+import { threadDeleted, threadNotFound } from "./Thread.ts";
+import type { LiveThread, ThreadState } from "./ThreadState.ts";
+import { endings, expireRequests, sessionSet, startRequested } from "./Turn.ts";
+
+export const decideAgent = (thread: ThreadState, command: ServerCommand, now: string): Decision => {
+  switch (thread.status) {
+    case "absent":
+      return threadNotFound;
+    case "deleted":
+      return threadDeleted;
+    case "live":
+      return decideLive(thread, command, now);
+  }
+};
+
+const decideLive = (thread: LiveThread, command: ServerCommand, now: string): Decision => {
+  const { threadId } = command;
+  switch (command.type) {
+    case "thread.session.set":
+      return accept({ eventType: "thread.session-set", payload: { threadId, session: command.session } });
+    case "thread.session.end": {
+      const next = command.queue === "continue" ? thread.queue[0] : undefined;
+      return accept(
+        ...endings(thread, threadId, now, command.turnStatus, command.reason, command.queue),
+        sessionSet(thread, threadId, command.status, command.status === "error" ? command.reason : null),
+        ...(next ? startRequested(threadId, next) : []),
+      );
+    }
+    case "thread.turn.begin": {
+      const requested = thread.requestedTurn;
+      if (requested?.turnId !== command.turnId) {
+        return reject("turn-not-found", "The turn is not waiting to begin: it began, or it was interrupted.");
+      }
+      const turnCount = thread.turnCount + 1;
+      return accept(
+        {
+          eventType: "thread.turn-started",
+          payload: { threadId, ...requested, turnCount, startedAt: now },
+        },
+        {
+          eventType: "thread.session-set",
+          payload: {
+            threadId,
+            session: { ...thread.session, status: "running", activeTurnId: command.turnId, lastError: null },
+          },
+        },
+      );
+    }
+    case "thread.turn.complete":
+      return completeTurn(thread, command, now);
+    case "thread.turn.diff.complete": {
+      const { type: _, commandId: __, ...diff } = command;
+      return accept({ eventType: "thread.turn-diff-completed", payload: { ...diff, completedAt: now } });
+    }
+    case "thread.message.assistant.delta":
+    case "thread.message.assistant.complete":
+      return accept({
+        eventType: "thread.message-sent",
+        payload: {
+          threadId,
+          messageId: command.messageId,
+          turnId: command.turnId,
+          role: "assistant",
+          text: command.text,
+          offset: command.offset,
+          streaming: command.type === "thread.message.assistant.delta",
+          attachments: [],
+          createdAt: now,
+        },
+      });
+    case "thread.message.import":
+      return accept({
+        eventType: "thread.message-sent",
+        payload: {
+          threadId,
+          messageId: command.messageId,
+          turnId: null,
+          role: command.role,
+          text: command.text,
+          offset: 0,
+          streaming: false,
+          attachments: [],
+          createdAt: command.createdAt,
+        },
+      });
+    case "thread.activity.append": {
+      const { turnId, tone, kind, summary, detail } = command;
+      return accept({
+        eventType: "thread.activity-appended",
+        payload: { threadId, turnId, tone, kind, summary, detail, createdAt: now },
+      });
+    }
+    case "thread.approval.request": {
+      const { turnId, requestId, kind, title, detail } = command;
+      return accept({
+        eventType: "thread.approval-requested",
+        payload: { threadId, turnId, requestId, kind, title, detail, createdAt: now },
+      });
+    }
+    case "thread.user-input.request": {
+      const { turnId, requestId, questions } = command;
+      return accept({
+        eventType: "thread.user-input-requested",
+        payload: { threadId, turnId, requestId, questions, createdAt: now },
+      });
+    }
+    case "thread.approval.resolve":
+    case "thread.user-input.resolve": {
+      const { requestId, outcome } = command;
+      const kind = command.type === "thread.approval.resolve" ? "approval" : "user-input";
+      if (thread.openRequests.get(requestId)?.kind !== kind) {
+        return reject("request-not-found", "No such request is open.");
+      }
+      return accept({
+        eventType: `thread.${kind}-resolved`,
+        payload: { threadId, requestId, outcome, resolvedAt: now },
+      });
+    }
+    case "thread.checkpoint.revert.complete": {
+      const { turnCount, files, safetyRef } = command;
+      if (thread.revertingTo !== turnCount) return noRevert;
+      const removed = [...thread.turns].filter(([count]) => count > turnCount);
+      return accept({
+        eventType: "thread.reverted",
+        payload: {
+          threadId,
+          turnCount,
+          removedTurnIds: removed.map(([, turn]) => turn.turnId),
+          latestTurnId: thread.turns.get(turnCount)?.turnId ?? null,
+          files,
+          safetyRef,
+        },
+      });
+    }
+    case "thread.checkpoint.revert.fail":
+      if (thread.revertingTo === null) return noRevert;
+      return accept({
+        eventType: "thread.checkpoint-revert-failed",
+        payload: { threadId, turnCount: thread.revertingTo, reason: command.reason },
+      });
+  }
+};
+
+const noRevert = reject("checkpoint-not-found", "No revert to that checkpoint is under way.");
+
+type Of<Type extends ServerCommand["type"]> = Extract<ServerCommand, { type: Type }>;
+
+const completeTurn = (thread: LiveThread, command: Of<"thread.turn.complete">, now: string): Decision => {
+  const { threadId, turnId, status, reason } = command;
+  const current = thread.activeTurn ?? thread.requestedTurn;
+  if (current?.turnId !== turnId) return reject("turn-not-found", "That turn is not in progress.");
+  const failed = status === "error";
+  const next = thread.queue[0];
+  return accept(
+    ...expireRequests(thread, threadId, now),
+    { eventType: "thread.turn-completed", payload: { threadId, turnId, status, reason, completedAt: now } },
+    sessionSet(thread, threadId, failed ? "error" : "ready", failed ? reason : null),
+    ...(next ? startRequested(threadId, next) : []),
+  );
+};

@@ -1,0 +1,190 @@
+/**
+ * The thread aggregate's state: only what decisions need, so that it stays small however long the thread is. Texts,
+ * activities and diffs are for the projections.
+ */
+import type { NewEvent, SessionState } from "@heddle/contracts/Events";
+import type { ApprovalRequestId, CommandId, MessageId, ProjectId, TurnId } from "@heddle/contracts/Ids";
+import type { Attachment, CheckpointStatus, ModelSelection, RuntimeMode } from "@heddle/contracts/Model";
+
+export interface RequestedTurn {
+  readonly turnId: TurnId;
+  readonly messageId: MessageId;
+}
+
+export interface ActiveTurn extends RequestedTurn {
+  readonly turnCount: number;
+}
+
+export interface TurnRecord {
+  readonly turnId: TurnId;
+  readonly checkpoint: CheckpointStatus | null;
+}
+
+export interface QueuedTurn extends RequestedTurn {
+  /** The command that brought it. */
+  readonly commandId: CommandId;
+  readonly text: string;
+  readonly attachments: ReadonlyArray<Attachment>;
+  readonly model?: ModelSelection;
+  readonly effort?: string;
+  readonly createdAt: string;
+}
+
+export interface OpenRequest {
+  readonly kind: "approval" | "user-input";
+  readonly questionIds: ReadonlyArray<string>;
+  /** A person has answered, and the agent does not have the answer yet. */
+  readonly answered: boolean;
+}
+
+export interface LiveThread {
+  readonly status: "live";
+  readonly projectId: ProjectId;
+  readonly title: string;
+  readonly model: ModelSelection;
+  readonly runtimeMode: RuntimeMode;
+  readonly branch: string | null;
+  readonly worktreePath: string | null;
+  readonly archived: boolean;
+  /** Turns begun so far, less those that were reverted. */
+  readonly turnCount: number;
+  /** Asked for, not begun. */
+  readonly requestedTurn: RequestedTurn | null;
+  readonly activeTurn: ActiveTurn | null;
+  readonly queue: ReadonlyArray<QueuedTurn>;
+  readonly openRequests: ReadonlyMap<ApprovalRequestId, OpenRequest>;
+  /** Turns by their count, with what came of their checkpoint. */
+  readonly turns: ReadonlyMap<number, TurnRecord>;
+  /** The turn count that a revert under way goes back to. */
+  readonly revertingTo: number | null;
+  readonly session: SessionState;
+}
+
+export type ThreadState = { readonly status: "absent" } | { readonly status: "deleted" } | LiveThread;
+
+export const initialThread: ThreadState = { status: "absent" };
+
+export const noSession: SessionState = {
+  status: "idle",
+  providerName: null,
+  providerSessionId: null,
+  providerThreadId: null,
+  activeTurnId: null,
+  lastError: null,
+};
+
+/** Folds one event of the thread's stream into its state. */
+export const evolveThread = (state: ThreadState, event: NewEvent): ThreadState => {
+  if (event.eventType === "thread.created") {
+    const { projectId, title, model, runtimeMode, branch, worktreePath } = event.payload;
+    return {
+      status: "live",
+      projectId,
+      title,
+      model,
+      runtimeMode,
+      branch,
+      worktreePath,
+      archived: false,
+      turnCount: 0,
+      requestedTurn: null,
+      activeTurn: null,
+      queue: [],
+      openRequests: new Map(),
+      turns: new Map(),
+      revertingTo: null,
+      session: noSession,
+    };
+  }
+  return state.status === "live" ? evolveLive(state, event) : state;
+};
+
+const evolveLive = (state: LiveThread, event: NewEvent): ThreadState => {
+  switch (event.eventType) {
+    case "thread.deleted":
+      return { status: "deleted" };
+    case "thread.archived":
+      return { ...state, archived: true };
+    case "thread.unarchived":
+      return { ...state, archived: false };
+    case "thread.meta-updated": {
+      const { threadId: _, ...changed } = event.payload;
+      return { ...state, ...changed };
+    }
+    case "thread.runtime-mode-set":
+      return { ...state, runtimeMode: event.payload.runtimeMode };
+    case "thread.turn-start-requested": {
+      const { turnId, messageId } = event.payload;
+      return { ...state, requestedTurn: { turnId, messageId }, queue: without(state.queue, turnId) };
+    }
+    case "thread.turn-queued": {
+      const { threadId: _, ...queued } = event.payload;
+      return { ...state, queue: [...state.queue, queued] };
+    }
+    case "thread.turn-started": {
+      const { turnId, messageId, turnCount } = event.payload;
+      return {
+        ...state,
+        turnCount,
+        requestedTurn: null,
+        activeTurn: { turnId, messageId, turnCount },
+        turns: withEntry(state.turns, turnCount, { turnId, checkpoint: null }),
+      };
+    }
+    case "thread.turn-completed": {
+      const { turnId } = event.payload;
+      return {
+        ...state,
+        requestedTurn: state.requestedTurn?.turnId === turnId ? null : state.requestedTurn,
+        activeTurn: state.activeTurn?.turnId === turnId ? null : state.activeTurn,
+        queue: without(state.queue, turnId),
+      };
+    }
+    case "thread.turn-diff-completed": {
+      const { turnId, turnCount, status } = event.payload;
+      return { ...state, turns: withEntry(state.turns, turnCount, { turnId, checkpoint: status }) };
+    }
+    case "thread.approval-requested":
+      return opened(state, event.payload.requestId, { kind: "approval", questionIds: [], answered: false });
+    case "thread.user-input-requested":
+      return opened(state, event.payload.requestId, {
+        kind: "user-input",
+        questionIds: event.payload.questions.map((question) => question.id),
+        answered: false,
+      });
+    case "thread.approval-response-requested":
+    case "thread.user-input-response-requested": {
+      const request = state.openRequests.get(event.payload.requestId);
+      return request ? opened(state, event.payload.requestId, { ...request, answered: true }) : state;
+    }
+    case "thread.approval-resolved":
+    case "thread.user-input-resolved": {
+      const openRequests = new Map(state.openRequests);
+      openRequests.delete(event.payload.requestId);
+      return { ...state, openRequests };
+    }
+    case "thread.checkpoint-revert-requested":
+      return { ...state, revertingTo: event.payload.turnCount };
+    case "thread.checkpoint-revert-failed":
+      return { ...state, revertingTo: null };
+    case "thread.reverted": {
+      const { turnCount } = event.payload;
+      const turns = new Map([...state.turns].filter(([count]) => count <= turnCount));
+      return { ...state, revertingTo: null, turnCount, turns };
+    }
+    case "thread.session-set":
+      return { ...state, session: event.payload.session };
+    default:
+      return state;
+  }
+};
+
+const without = (queue: ReadonlyArray<QueuedTurn>, turnId: TurnId): ReadonlyArray<QueuedTurn> =>
+  queue.some((turn) => turn.turnId === turnId) ? queue.filter((turn) => turn.turnId !== turnId) : queue;
+
+const withEntry = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> => new Map(map).set(key, value);
+
+const opened = (state: LiveThread, requestId: ApprovalRequestId, request: OpenRequest): LiveThread => ({
+  ...state,
+  openRequests: withEntry(state.openRequests, requestId, request),
+});

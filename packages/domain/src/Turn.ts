@@ -1,0 +1,79 @@
+/** How turns begin and end, which people's commands and agents' reports share. */
+import type { NewEvent } from "@heddle/contracts/Events";
+import type { ThreadId } from "@heddle/contracts/Ids";
+import type { SessionStatus, TurnOutcome } from "@heddle/contracts/Model";
+import type { DecidedEvent } from "./Decision.ts";
+import type { LiveThread, QueuedTurn } from "./ThreadState.ts";
+
+export const turnInProgress = (thread: LiveThread): boolean =>
+  thread.activeTurn !== null || thread.requestedTurn !== null;
+
+/** Whether an agent's process may be there for the thread. */
+export const sessionAlive = ({ session }: LiveThread): boolean =>
+  session.status !== "idle" && session.status !== "stopped";
+
+/** The session as it is when no turn runs in it. */
+export const sessionSet = (
+  thread: LiveThread,
+  threadId: ThreadId,
+  status: Exclude<SessionStatus, "running">,
+  lastError: string | null,
+): NewEvent => ({
+  eventType: "thread.session-set",
+  payload: { threadId, session: { ...thread.session, status, activeTurnId: null, lastError } },
+});
+
+/** The prompt enters the transcript, and its turn is asked for. */
+export const startRequested = (threadId: ThreadId, turn: QueuedTurn): ReadonlyArray<DecidedEvent> => {
+  const { text, attachments, commandId: causedBy, ...request } = turn;
+  return [
+    {
+      causedBy,
+      eventType: "thread.message-sent",
+      payload: {
+        threadId,
+        messageId: turn.messageId,
+        turnId: turn.turnId,
+        role: "user",
+        text,
+        offset: 0,
+        streaming: false,
+        attachments,
+        createdAt: turn.createdAt,
+      },
+    },
+    { causedBy, eventType: "thread.turn-start-requested", payload: { threadId, ...request } },
+  ];
+};
+
+/** Every open request ends as expired: nobody is left to receive an answer. */
+export const expireRequests = (thread: LiveThread, threadId: ThreadId, now: string): ReadonlyArray<NewEvent> =>
+  [...thread.openRequests].map(([requestId, request]) => ({
+    eventType: request.kind === "approval" ? "thread.approval-resolved" : "thread.user-input-resolved",
+    payload: { threadId, requestId, outcome: "expired", resolvedAt: now },
+  }));
+
+/** All that ends with a session: open requests, the turn, and, if withdrawn, the queue. */
+export const endings = (
+  thread: LiveThread,
+  threadId: ThreadId,
+  now: string,
+  status: TurnOutcome,
+  reason: string | null,
+  queue: "withdraw" | "continue",
+): ReadonlyArray<NewEvent> => {
+  const turns = [thread.activeTurn, thread.requestedTurn, ...(queue === "withdraw" ? thread.queue : [])];
+  return [
+    ...expireRequests(thread, threadId, now),
+    ...turns.flatMap((turn): ReadonlyArray<NewEvent> =>
+      turn === null
+        ? []
+        : [
+            {
+              eventType: "thread.turn-completed",
+              payload: { threadId, turnId: turn.turnId, status, reason, completedAt: now },
+            },
+          ],
+    ),
+  ];
+};

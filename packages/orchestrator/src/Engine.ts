@@ -1,0 +1,138 @@
+/**
+ * The way of a command: receipt, load, decide, append, project, answer. What waits goes into one transaction; a rejection
+ * or a bug in one decision does not disturb its neighbours; answers are given once the commit is on disk.
+ */
+import {
+  InternalError,
+  ServerBusy,
+  StoreUnavailable,
+} from "@heddle/contracts/Errors";
+import { EventStore } from "@heddle/event-store/EventStore";
+import { type ProjectorFault, Runner } from "@heddle/projections/Runner";
+import { Context, Deferred, Effect, Fiber, Layer } from "effect";
+import { SqlClient, type SqlError } from "effect/sql";
+import { CommandQueue } from "./CommandQueue.ts";
+import { EffectSignal } from "./EffectSignal.ts";
+import { Feed } from "./Feed.ts";
+import { type AnyCommand, type CommandError, GroupWriter, type Origin, type Submission, submission } from "./GroupWriter.ts";
+
+/** Commands in one transaction at most. */
+const GROUP_LIMIT = 256;
+/** Commands that may wait, for people and for agents each. */
+const QUEUE_CAPACITY = 4096;
+
+const BUSY =
+  "More commands wait than the server takes, or it is stopping. Nothing was changed: send the same command again after a moment.";
+
+export class Engine extends Context.Service<
+  Engine,
+  {
+    /**
+     * Puts a command to its aggregate, and answers with the sequence of the last event that it gave, once that is on
+     * disk. The same command again gets the same answer. A person's command finds a full queue as `ServerBusy`; an
+     * agent's waits.
+     */
+    readonly dispatch: (
+      command: AnyCommand,
+      origin: Origin,
+    ) => Effect.Effect<{ readonly sequence: number }, CommandError>;
+  }
+>()("heddle/orchestrator/Engine") {
+  static readonly layer = Layer.effect(
+    Engine,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      const store = yield* EventStore;
+      const runner = yield* Runner;
+      const feed = yield* Feed;
+      const effectSignal = yield* EffectSignal;
+      const writer = yield* GroupWriter;
+      const queue = new CommandQueue<Submission>(QUEUE_CAPACITY);
+
+      yield* runner.catchUp((fromSequenceExclusive, limit) => store.readAll({ fromSequenceExclusive, limit }));
+      feed.begin(yield* store.head);
+
+      const commit = (
+        group: ReadonlyArray<Submission>,
+      ): Effect.Effect<void, SqlError.SqlError | StoreUnavailable> =>
+        sql.withTransaction(writer.write(group, feed.head())).pipe(
+          Effect.map((written) => {
+            written.committed();
+            feed.publish(written.events);
+            if (written.hasEffects) effectSignal.notify();
+            for (const [{ reply }, answer] of written.answers) Deferred.doneUnsafe(reply, answer);
+          }),
+          Effect.catchTags({
+            // The fault is the projector's: without it, the group stands.
+            ProjectorFault: (fault: ProjectorFault) =>
+              Effect.andThen(runner.markFaulted(fault), Effect.suspend(() => commit(group))),
+            StreamVersionConflict: (conflict) =>
+              Effect.fail(
+                new StoreUnavailable({ operation: "append", retryable: false, message: conflict.message }),
+              ),
+            UndecodableEvent: (event) =>
+              Effect.fail(new StoreUnavailable({ operation: "load", retryable: false, message: event.message })),
+          }),
+        );
+
+      const failGroup = (group: ReadonlyArray<Submission>, error: CommandError) =>
+        Effect.sync(() => {
+          writer.forget();
+          for (const { reply } of group) Deferred.doneUnsafe(reply, Effect.fail(error));
+        });
+
+      const writeGroup = (group: ReadonlyArray<Submission>) =>
+        commit(group).pipe(
+          Effect.catchTags({
+            SqlError: (error) => failGroup(group, storeUnavailable(error)),
+            StoreUnavailable: (error) => failGroup(group, error),
+          }),
+          Effect.catchCause((cause) => {
+            const error = internalError(group[0]?.command.commandId ?? "group");
+            return Effect.andThen(Effect.logError(error.message, cause), failGroup(group, error));
+          }),
+        );
+
+      const loop: Effect.Effect<void> = Effect.suspend(() =>
+        Effect.flatMap(queue.take(GROUP_LIMIT), (group) =>
+          group.length === 0 ? Effect.void : Effect.andThen(writeGroup(group), loop),
+        ),
+      );
+      // What was accepted is written before the end: the queue closes, and the loop ends when it is empty.
+      yield* Effect.acquireRelease(Effect.forkDetach(loop), (fiber) =>
+        Effect.andThen(
+          Effect.sync(() => queue.close()),
+          Fiber.await(fiber),
+        ),
+      );
+
+      return Engine.of({
+        dispatch: Effect.fn("Engine.dispatch")(function* (command, origin) {
+          const reply = yield* Deferred.make<{ readonly sequence: number }, CommandError>();
+          const submitted = submission(command, origin, reply);
+          const priority = origin.actor === "provider" ? "agent" : "person";
+          const taken =
+            origin.actor === "client"
+              ? queue.offer(submitted, priority)
+              : yield* queue.offerWhenRoom(submitted, priority);
+          if (!taken) return yield* new ServerBusy({ message: BUSY });
+          return yield* Deferred.await(reply);
+        }),
+      });
+    }),
+  );
+}
+
+/** What a failed transaction means to the caller. */
+const storeUnavailable = (error: SqlError.SqlError): StoreUnavailable =>
+  new StoreUnavailable({
+    operation: error.reason.operation ?? "transaction",
+    retryable: error.isRetryable,
+    message: `The database did not take the command: ${error.message}. Nothing was changed.`,
+  });
+
+const internalError = (reference: string): InternalError =>
+  new InternalError({
+    reference,
+    message: `The server failed on a bug; its log has more under ${reference}. Nothing was changed.`,
+  });

@@ -1,0 +1,47 @@
+/** The engine with its parts on one database: what the server, the bench and tests build on. */
+import { DiffBlobs } from "@heddle/event-store/DiffBlobs";
+import { Effects } from "@heddle/event-store/Effects";
+import { EventStore } from "@heddle/event-store/EventStore";
+import { migrate } from "@heddle/event-store/Migrations";
+import { Receipts } from "@heddle/event-store/Receipts";
+import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
+import { Reader, readerLayer, writerLayer } from "@heddle/event-store/SqliteDatabase";
+import type { Projector } from "@heddle/projections/Projector";
+import { Queries } from "@heddle/projections/Queries";
+import { Runner } from "@heddle/projections/Runner";
+import { Effect, Layer } from "effect";
+import { SqlClient } from "effect/sql";
+import { EffectSignal } from "./EffectSignal.ts";
+import { Engine } from "./Engine.ts";
+import { Feed } from "./Feed.ts";
+import { GroupWriter } from "./GroupWriter.ts";
+
+const migrated = (filename: string) =>
+  Layer.effect(
+    SqlClient.SqlClient,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      const applied = yield* migrate();
+      if (applied.length > 0) yield* Effect.logDebug(`Migrated the database: ${applied.join(", ")}`);
+      return sql;
+    }),
+  ).pipe(Layer.provide(writerLayer(filename)));
+
+const readSide = (filename: string) =>
+  Queries.layer.pipe(
+    Layer.provide(Layer.effect(SqlClient.SqlClient, Effect.map(Reader, (sql) => sql))),
+    Layer.provideMerge(readerLayer(filename)),
+  );
+
+/** Opens or creates the database at `filename`, brings it up to date, and starts the writer. */
+export const engineLayer = (filename: string, projectors?: ReadonlyArray<Projector>) =>
+  Engine.layer.pipe(
+    Layer.provide(GroupWriter.layer),
+    Layer.provideMerge(Layer.mergeAll(Feed.layer, EffectSignal.layer, Runner.layer(projectors))),
+    Layer.provideMerge(
+      Layer.mergeAll(EventStore.layer, Receipts.layer, Effects.layer, DiffBlobs.layer, SessionRuntime.layer),
+    ),
+    // The reader opens what the writer has created.
+    Layer.provideMerge(Layer.unwrap(Effect.as(SqlClient.SqlClient, readSide(filename)))),
+    Layer.provideMerge(migrated(filename)),
+  );

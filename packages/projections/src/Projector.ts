@@ -1,0 +1,111 @@
+/**
+ * A projector: a name, a version, a table, and how a batch of events changes its rows. It reads and writes its own table
+ * and no other, so that live and rebuilt rows are the same. The runner does the rest.
+ */
+import type { EventEnvelope } from "@heddle/contracts/Events";
+import { inList } from "@heddle/sql/InList";
+import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
+import { Effect } from "effect";
+import type { SqlClient, SqlError } from "effect/sql";
+
+/** Folds a batch and writes each touched row once, inside the caller's transaction. */
+export type ApplyBatch = (events: ReadonlyArray<EventEnvelope>) => Effect.Effect<void, SqlError.SqlError>;
+
+export interface Projector {
+  /** Never changes: cursors are kept under it. */
+  readonly name: string;
+  /** Goes up when the same events give other rows. */
+  readonly version: number;
+  readonly table: string;
+  readonly bind: (sql: SqlClient.SqlClient, table: string) => ApplyBatch;
+}
+
+/** Rows that an event removes: those of a thread's reverted turns. */
+export interface Removal {
+  readonly threadId: string;
+  readonly turnIds: ReadonlyArray<string>;
+}
+
+export const revertedTurns = (event: EventEnvelope): Removal | undefined =>
+  event.eventType === "thread.reverted" && event.payload.removedTurnIds.length > 0
+    ? { threadId: event.payload.threadId, turnIds: event.payload.removedTurnIds }
+    : undefined;
+
+export interface KeyedProjector<Row> {
+  readonly name: string;
+  readonly version: number;
+  readonly table: string;
+  readonly key: keyof Row & string;
+  readonly columns: ReadonlyArray<keyof Row & string>;
+  /** Key of the row that an event changes, or undefined. */
+  readonly keyOf: (event: EventEnvelope) => string | undefined;
+  /** The row after the event; the same object where nothing changed. */
+  readonly evolve: (row: Row | undefined, event: EventEnvelope) => Row | undefined;
+  /** Only where rows go away. The table then has the columns thread_id and turn_id. */
+  readonly removalOf?: (event: EventEnvelope) => Removal | undefined;
+}
+
+/** A projector whose rows have one key: loads the rows that a batch touches, folds, and writes those that changed. */
+export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): Projector => ({
+  name: spec.name,
+  version: spec.version,
+  table: spec.table,
+  bind: (sql, table) => {
+    const upsert = multiRowInsert(sql, {
+      table,
+      columns: spec.columns,
+      suffix: upsertSuffix(spec.key, spec.columns),
+    });
+    const columns = sql.literal(spec.columns.join(", "));
+    const remove = removeRows(sql, table);
+    return Effect.fnUntraced(function* (events) {
+      const keys = new Set<string>();
+      const removals: Array<Removal> = [];
+      for (const event of events) {
+        const key = spec.keyOf(event);
+        if (key !== undefined) keys.add(key);
+        const removal = spec.removalOf?.(event);
+        if (removal) removals.push(removal);
+      }
+      if (keys.size === 0 && removals.length === 0) return;
+
+      const stored = new Map<string, Row>();
+      if (keys.size > 0) {
+        const rows = yield* sql<Row>`SELECT ${columns} FROM ${sql(table)} WHERE ${inList(sql, spec.key, [...keys])}`;
+        for (const row of rows) stored.set(String(row[spec.key]), row);
+      }
+      const folded = new Map<string, Row>(stored);
+      for (const event of events) {
+        const removal = spec.removalOf?.(event);
+        if (removal) dropRemoved(folded, removal);
+        const key = spec.keyOf(event);
+        if (key === undefined) continue;
+        const row = spec.evolve(folded.get(key), event);
+        if (row !== undefined) folded.set(key, row);
+      }
+
+      for (const removal of removals) yield* remove(removal);
+      const changed = [...folded].filter(([key, row]) => stored.get(key) !== row);
+      yield* upsert(changed.map(([, row]) => spec.columns.map((column) => row[column])));
+    });
+  },
+});
+
+/** `ON CONFLICT … DO UPDATE` of every column but the key. */
+export const upsertSuffix = (key: string, columns: ReadonlyArray<string>): string => {
+  const keys = key.split(", ");
+  const assignments = columns.filter((column) => !keys.includes(column)).map((column) => `${column} = excluded.${column}`);
+  return `ON CONFLICT (${key}) DO UPDATE SET ${assignments.join(", ")}`;
+};
+
+/** Deletes the rows of removed turns from a table that has thread_id and turn_id. */
+export const removeRows = (sql: SqlClient.SqlClient, table: string) => (removal: Removal) =>
+  sql`DELETE FROM ${sql(table)}
+    WHERE thread_id = ${removal.threadId} AND ${inList(sql, "turn_id", removal.turnIds)}`;
+
+/** Takes the rows of removed turns out of what has been folded so far. */
+export const dropRemoved = (rows: Map<string, object>, removal: Removal): void => {
+  for (const [key, row] of rows) {
+    if ("turn_id" in row && typeof row.turn_id === "string" && removal.turnIds.includes(row.turn_id)) rows.delete(key);
+  }
+};

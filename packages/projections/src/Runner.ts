@@ -1,0 +1,189 @@
+/**
+ * Runs the projectors, the same way for live events and for catching up: rows and cursor in one transaction. A projector
+ * that fails is marked with its error and left where it is; the others and the commands go on.
+ */
+import type { EventEnvelope } from "@heddle/contracts/Events";
+import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
+import { Clock, Context, Effect, Layer, Schema } from "effect";
+import { SqlClient, SqlError } from "effect/sql";
+import { PROJECTORS } from "./Projectors.ts";
+import { type ApplyBatch, type Projector, upsertSuffix } from "./Projector.ts";
+
+/** A projector cannot take these events: a bug in it, never in the command. */
+export class ProjectorFault extends Schema.TaggedError<ProjectorFault>()("ProjectorFault", {
+  projector: Schema.String,
+  /** First event of the batch that it failed on. */
+  sequence: Schema.Int,
+  reason: Schema.String,
+}) {
+  override get message(): string {
+    return `Projector ${this.projector} failed at sequence ${this.sequence}: ${this.reason}`;
+  }
+}
+
+export interface ProjectorStatus {
+  readonly projector: string;
+  readonly lastAppliedSequence: number;
+  readonly fault: string | null;
+}
+
+/** The next events after a sequence, in order; an empty page at the head. */
+export type ReadPage<E> = (
+  fromSequenceExclusive: number,
+  limit: number,
+) => Effect.Effect<ReadonlyArray<EventEnvelope>, E>;
+
+const PAGE_SIZE = 1000;
+
+interface Running {
+  readonly projector: Projector;
+  readonly apply: ApplyBatch;
+  cursor: number;
+  fault: string | null;
+}
+
+interface StateRow {
+  readonly projector: string;
+  readonly version: number;
+  readonly last_applied_sequence: number;
+}
+
+export class Runner extends Context.Service<
+  Runner,
+  {
+    /**
+     * Projects the events that a commit adds, inside its transaction. Run what it gives once the commit stands: only then
+     * have the cursors moved.
+     */
+    readonly project: (
+      events: ReadonlyArray<EventEnvelope>,
+    ) => Effect.Effect<() => void, ProjectorFault | SqlError.SqlError>;
+    /** Marks a projector as faulted, so that it is left out until the next start. */
+    readonly markFaulted: (fault: ProjectorFault) => Effect.Effect<void, SqlError.SqlError>;
+    /** Takes each projector from its own cursor to the head of the log, whatever the distance. */
+    readonly catchUp: <E>(readPage: ReadPage<E>) => Effect.Effect<void, E | SqlError.SqlError>;
+    readonly status: Effect.Effect<ReadonlyArray<ProjectorStatus>>;
+  }
+>()("heddle/projections/Runner") {
+  static readonly layer = (projectors: ReadonlyArray<Projector> = PROJECTORS) =>
+    Layer.effect(Runner, make(projectors));
+}
+
+const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) {
+  const sql = yield* SqlClient.SqlClient;
+  const running: Array<Running> = yield* loadState(sql, projectors);
+  const columns = ["projector", "version", "last_applied_sequence", "fault", "updated_at"];
+  const upsertState = multiRowInsert(sql, {
+    table: "projection_state",
+    columns,
+    suffix: upsertSuffix("projector", columns),
+  });
+
+  const writeState = (entries: ReadonlyArray<Running>, cursorOf: (entry: Running) => number) =>
+    Effect.flatMap(Clock.currentTimeMillis, (millis) => {
+      const at = new Date(millis).toISOString();
+      return upsertState(
+        entries.map((entry) => [entry.projector.name, entry.projector.version, cursorOf(entry), entry.fault, at]),
+      );
+    });
+
+  const applyTo = Effect.fnUntraced(function* (entries: ReadonlyArray<Running>, events: ReadonlyArray<EventEnvelope>) {
+    const last = events.at(-1)?.sequence;
+    if (last === undefined) return () => {};
+    for (const entry of entries) {
+      const fresh = entry.cursor === 0 ? events : events.filter((event) => event.sequence > entry.cursor);
+      if (fresh.length > 0) yield* guard(entry, fresh);
+    }
+    yield* writeState(entries, () => last);
+    return () => {
+      for (const entry of entries) entry.cursor = last;
+    };
+  });
+
+  const markFaulted = Effect.fn("Runner.markFaulted")(function* (fault: ProjectorFault) {
+    const entry = running.find(({ projector }) => projector.name === fault.projector);
+    if (!entry) return;
+    entry.fault = fault.message;
+    yield* Effect.logError(fault.message);
+    yield* writeState([entry], ({ cursor }) => cursor);
+  });
+
+  return Runner.of({
+    project: (events) =>
+      Effect.suspend(() => {
+        const before = (events[0]?.sequence ?? 1) - 1;
+        return applyTo(
+          running.filter((entry) => entry.fault === null && entry.cursor === before),
+          events,
+        );
+      }),
+    markFaulted,
+    catchUp: Effect.fn("Runner.catchUp")(function* (readPage) {
+      while (true) {
+        const able = running.filter((entry) => entry.fault === null);
+        const from = Math.min(...able.map((entry) => entry.cursor));
+        if (able.length === 0) return;
+        const events = yield* readPage(from, PAGE_SIZE);
+        const last = events.at(-1)?.sequence;
+        if (last === undefined) return;
+        const behind = able.filter((entry) => entry.cursor < last);
+        yield* sql.withTransaction(applyTo(behind, events)).pipe(
+          Effect.map((moveCursors) => moveCursors()),
+          Effect.catchTag("ProjectorFault", markFaulted),
+        );
+      }
+    }),
+    status: Effect.sync(() =>
+      running.map(({ projector, cursor, fault }) => ({
+        projector: projector.name,
+        lastAppliedSequence: cursor,
+        fault,
+      })),
+    ),
+  });
+});
+
+const guard = ({ projector, apply }: Running, events: ReadonlyArray<EventEnvelope>) => {
+  const faulted = (reason: string) =>
+    new ProjectorFault({ projector: projector.name, sequence: events[0]?.sequence ?? 0, reason });
+  return Effect.suspend(() => apply(events)).pipe(
+    Effect.catchDefect((defect) => Effect.fail(faulted(defect instanceof Error ? defect.message : String(defect)))),
+    // Rows that the table refuses are the projector's fault; a full disk or a locked file is not.
+    Effect.catchReasons("SqlError", {
+      ConstraintError: (error) => Effect.fail(faulted(error.message)),
+      UniqueViolation: (error) => Effect.fail(faulted(error.message)),
+      SqlSyntaxError: (error) => Effect.fail(faulted(error.message)),
+    }),
+  );
+};
+
+/** A projector without a row, or with one of another version, starts from nothing. */
+const loadState = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, projectors: ReadonlyArray<Projector>) {
+  const rows = yield* sql<StateRow>`SELECT projector, version, last_applied_sequence FROM projection_state`;
+  const stored = new Map(rows.map((row) => [row.projector, row]));
+  const at = new Date(yield* Clock.currentTimeMillis).toISOString();
+  return yield* sql.withTransaction(
+    Effect.forEach(projectors, (projector) => {
+      const apply = projector.bind(sql, projector.table);
+      const row = stored.get(projector.name);
+      if (row?.version === projector.version) {
+        // A faulted one is tried again from where it stood: the code may have been mended.
+        return Effect.succeed({ projector, apply, cursor: row.last_applied_sequence, fault: null });
+      }
+      const state = {
+        projector: projector.name,
+        version: projector.version,
+        last_applied_sequence: 0,
+        fault: null,
+        updated_at: at,
+      };
+      return Effect.gen(function* () {
+        yield* sql`DELETE FROM ${sql(projector.table)}`;
+        yield* sql`DELETE FROM projection_state WHERE projector = ${projector.name}`;
+        yield* sql`INSERT INTO projection_state ${sql.insert(state)}`;
+        return { projector, apply, cursor: 0, fault: null };
+      });
+    }),
+  );
+});
+

@@ -1,0 +1,66 @@
+import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
+import { Effect } from "effect";
+import { dropRemoved, type Projector, type Removal, removeRows, revertedTurns, upsertSuffix } from "../Projector.ts";
+
+export interface CheckpointRow {
+  readonly thread_id: string;
+  readonly turn_id: string;
+  readonly checkpoint_turn_count: number;
+  readonly checkpoint_ref: string;
+  readonly status: string;
+  readonly files_json: string;
+  readonly assistant_message_id: string | null;
+  readonly completed_at: string;
+}
+
+const COLUMNS = [
+  "thread_id",
+  "turn_id",
+  "checkpoint_turn_count",
+  "checkpoint_ref",
+  "status",
+  "files_json",
+  "assistant_message_id",
+  "completed_at",
+] as const satisfies ReadonlyArray<keyof CheckpointRow>;
+
+/** One row for each turn of a thread; a turn that is counted again after a revert takes the place of the first. */
+export const checkpoints: Projector = {
+  name: "checkpoints",
+  version: 1,
+  table: "projection_checkpoints",
+  bind: (sql, table) => {
+    const upsert = multiRowInsert(sql, {
+      table,
+      columns: COLUMNS,
+      suffix: upsertSuffix("thread_id, checkpoint_turn_count", COLUMNS),
+    });
+    const remove = removeRows(sql, table);
+    return Effect.fnUntraced(function* (events) {
+      const rows = new Map<string, CheckpointRow>();
+      const removals: Array<Removal> = [];
+      for (const event of events) {
+        const removal = revertedTurns(event);
+        if (removal) {
+          removals.push(removal);
+          dropRemoved(rows, removal);
+        } else if (event.eventType === "thread.turn-diff-completed") {
+          const { threadId, turnId, turnCount, checkpointRef, status, files, assistantMessageId, completedAt } =
+            event.payload;
+          rows.set(`${turnCount} ${threadId}`, {
+            thread_id: threadId,
+            turn_id: turnId,
+            checkpoint_turn_count: turnCount,
+            checkpoint_ref: checkpointRef,
+            status,
+            files_json: JSON.stringify(files),
+            assistant_message_id: assistantMessageId,
+            completed_at: completedAt,
+          });
+        }
+      }
+      for (const removal of removals) yield* remove(removal);
+      yield* upsert([...rows.values()].map((row) => COLUMNS.map((column) => row[column])));
+    });
+  },
+};

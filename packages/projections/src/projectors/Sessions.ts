@@ -1,0 +1,44 @@
+import { keyedProjector } from "../Projector.ts";
+
+export interface SessionRow {
+  readonly thread_id: string;
+  readonly status: string;
+  readonly provider_name: string | null;
+  readonly provider_session_id: string | null;
+  readonly provider_thread_id: string | null;
+  readonly active_turn_id: string | null;
+  readonly last_error: string | null;
+  readonly updated_at: string;
+}
+
+export const sessions = keyedProjector<SessionRow>({
+  name: "thread-sessions",
+  version: 1,
+  table: "projection_thread_sessions",
+  key: "thread_id",
+  columns: [
+    "thread_id",
+    "status",
+    "provider_name",
+    "provider_session_id",
+    "provider_thread_id",
+    "active_turn_id",
+    "last_error",
+    "updated_at",
+  ],
+  keyOf: (event) => (event.eventType === "thread.session-set" ? event.streamId : undefined),
+  evolve: (row, event) => {
+    if (event.eventType !== "thread.session-set") return row;
+    const { session } = event.payload;
+    return {
+      thread_id: event.payload.threadId,
+      status: session.status,
+      provider_name: session.providerName,
+      provider_session_id: session.providerSessionId,
+      provider_thread_id: session.providerThreadId,
+      active_turn_id: session.activeTurnId,
+      last_error: session.lastError,
+      updated_at: event.occurredAt,
+    };
+  },
+});

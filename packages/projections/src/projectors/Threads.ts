@@ -1,0 +1,116 @@
+import type { EventEnvelope } from "@heddle/contracts/Events";
+import type { QueuedTurn } from "@heddle/contracts/ReadModel";
+import { keyedProjector } from "../Projector.ts";
+
+export interface ThreadRow {
+  readonly thread_id: string;
+  readonly project_id: string;
+  readonly title: string;
+  readonly model: string;
+  readonly branch: string | null;
+  readonly worktree_path: string | null;
+  readonly runtime_mode: string;
+  readonly latest_turn_id: string | null;
+  readonly forked_from_json: string | null;
+  readonly queued_turns_json: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly archived_at: string | null;
+  readonly deleted_at: string | null;
+}
+
+export const threads = keyedProjector<ThreadRow>({
+  name: "threads",
+  version: 1,
+  table: "projection_threads",
+  key: "thread_id",
+  columns: [
+    "thread_id",
+    "project_id",
+    "title",
+    "model",
+    "branch",
+    "worktree_path",
+    "runtime_mode",
+    "latest_turn_id",
+    "forked_from_json",
+    "queued_turns_json",
+    "created_at",
+    "updated_at",
+    "archived_at",
+    "deleted_at",
+  ],
+  keyOf: (event) => (touchesThread(event) ? event.streamId : undefined),
+  evolve: (row, event) => {
+    if (event.eventType === "thread.created") {
+      const { threadId, projectId, title, model, branch, worktreePath, runtimeMode, forkedFrom, createdAt } =
+        event.payload;
+      return {
+        thread_id: threadId,
+        project_id: projectId,
+        title,
+        model: JSON.stringify(model),
+        branch,
+        worktree_path: worktreePath,
+        runtime_mode: runtimeMode,
+        latest_turn_id: null,
+        forked_from_json: forkedFrom && JSON.stringify(forkedFrom),
+        queued_turns_json: "[]",
+        created_at: createdAt,
+        updated_at: event.occurredAt,
+        archived_at: null,
+        deleted_at: null,
+      };
+    }
+    return row && { ...row, ...change(row, event), updated_at: event.occurredAt };
+  },
+});
+
+/** Everything of a thread moves its `updated_at`, but the words of a reply while they stream. */
+const touchesThread = (event: EventEnvelope): boolean =>
+  event.aggregateKind === "thread" &&
+  event.eventType !== "thread.activity-appended" &&
+  !(event.eventType === "thread.message-sent" && event.payload.streaming);
+
+const change = (row: ThreadRow, event: EventEnvelope): Partial<ThreadRow> => {
+  switch (event.eventType) {
+    case "thread.meta-updated": {
+      const { title, model, branch, worktreePath } = event.payload;
+      return {
+        ...(title !== undefined && { title }),
+        ...(model !== undefined && { model: JSON.stringify(model) }),
+        ...(branch !== undefined && { branch }),
+        ...(worktreePath !== undefined && { worktree_path: worktreePath }),
+      };
+    }
+    case "thread.runtime-mode-set":
+      return { runtime_mode: event.payload.runtimeMode };
+    case "thread.archived":
+      return { archived_at: event.occurredAt };
+    case "thread.unarchived":
+      return { archived_at: null };
+    case "thread.deleted":
+      return { deleted_at: event.occurredAt };
+    case "thread.turn-queued": {
+      const { turnId, messageId, text, createdAt } = event.payload;
+      const queued: QueuedTurn = { turnId, messageId, text, createdAt };
+      return { queued_turns_json: JSON.stringify([...queuedTurns(row), queued]) };
+    }
+    case "thread.turn-start-requested":
+    case "thread.turn-completed":
+      return withoutQueued(row, event.payload.turnId);
+    case "thread.turn-started":
+      return { latest_turn_id: event.payload.turnId };
+    case "thread.reverted":
+      return { latest_turn_id: event.payload.latestTurnId };
+    default:
+      return {};
+  }
+};
+
+const queuedTurns = (row: ThreadRow) => JSON.parse(row.queued_turns_json) as ReadonlyArray<QueuedTurn>;
+
+const withoutQueued = (row: ThreadRow, turnId: string): Partial<ThreadRow> =>
+  row.queued_turns_json === "[]"
+    ? {}
+    : { queued_turns_json: JSON.stringify(queuedTurns(row).filter((turn) => turn.turnId !== turnId)) };

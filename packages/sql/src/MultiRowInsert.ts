@@ -1,0 +1,47 @@
+/**
+ * One statement for many rows: SQLite spends more on a statement than on a row. Rows go in chunks of few sizes, so that
+ * the prepared statements stay few and are found again.
+ */
+import { Effect } from "effect";
+import type { SqlClient, SqlError } from "effect/sql";
+
+const CHUNK_SIZES = [64, 16, 4, 1] as const;
+
+export interface InsertTarget {
+  readonly table: string;
+  readonly columns: ReadonlyArray<string>;
+  /** Such as `ON CONFLICT (…) DO UPDATE SET …`. */
+  readonly suffix?: string;
+}
+
+/** An insert into one table; make it once, and call it with rows whose values stand in the order of the columns. */
+export const multiRowInsert = (sql: SqlClient.SqlClient, target: InsertTarget) => {
+  const statements = new Map(CHUNK_SIZES.map((size) => [size, insertStatement(sql, target, size)]));
+  return (rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<void, SqlError.SqlError> => {
+    if (rows.length === 0) return Effect.void;
+    return Effect.gen(function* () {
+      let at = 0;
+      for (const size of CHUNK_SIZES) {
+        const statement = statements.get(size) ?? "";
+        for (; rows.length - at >= size; at += size) {
+          yield* sql.unsafe(statement, rows.slice(at, at + size).flat());
+        }
+      }
+    });
+  };
+};
+
+const insertStatement = (
+  sql: SqlClient.SqlClient,
+  { table, columns, suffix = "" }: InsertTarget,
+  rows: number,
+): string => {
+  let parameter = 0;
+  const placeholder = sql.onDialectOrElse({
+    pg: () => () => `$${++parameter}`,
+    orElse: () => () => "?",
+  });
+  const row = () => `(${columns.map(placeholder).join(", ")})`;
+  const values = Array.from({ length: rows }, row).join(", ");
+  return `INSERT INTO ${table} (${columns.join(", ")}) VALUES ${values} ${suffix}`;
+};
