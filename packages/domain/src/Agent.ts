@@ -22,9 +22,9 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
     case "thread.session.set":
       return accept({ eventType: "thread.session-set", payload: { threadId, session: command.session } });
     case "thread.session.end": {
-      const next = command.queue === "continue" ? thread.queue[0] : undefined;
+      const next = command.waiting === "continue" && !thread.requestedTurn ? thread.queue[0] : undefined;
       return accept(
-        ...endings(thread, threadId, now, command.turnStatus, command.reason, command.queue),
+        ...endings(thread, threadId, now, command.turnStatus, command.reason, command.waiting),
         sessionSet(thread, threadId, command.status, command.status === "error" ? command.reason : null),
         ...(next ? startRequested(threadId, next) : []),
       );
@@ -53,6 +53,10 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
       return completeTurn(thread, command, now);
     case "thread.turn.diff.complete": {
       const { type: _, commandId: __, ...diff } = command;
+      // A revert may have taken the turn away while its checkpoint was made, and another may have its count by now.
+      if (thread.turns.get(diff.turnCount)?.turnId !== diff.turnId) {
+        return reject("turn-not-found", "The thread does not have that turn, or not any more.");
+      }
       return accept({ eventType: "thread.turn-diff-completed", payload: { ...diff, completedAt: now } });
     }
     case "thread.message.assistant.delta":

@@ -40,10 +40,10 @@ const CONTROL_KINDS: ReadonlySet<ReactionKind> = new Set([
   "runtime-mode.apply",
 ]);
 
-/** The lane that a reaction waits in. */
+/** The lane that a reaction waits in. The kind of lane stands first: an id may hold any character, a slash too. */
 export const laneOf = (reaction: Reaction): string => {
   if (reaction.kind === "project.clean-up") return `project/${reaction.projectId}`;
-  return CONTROL_KINDS.has(reaction.kind) ? `thread/${reaction.threadId}/control` : `thread/${reaction.threadId}`;
+  return CONTROL_KINDS.has(reaction.kind) ? `control/${reaction.threadId}` : `thread/${reaction.threadId}`;
 };
 
 /** What an event asks for, or undefined. */

@@ -36,8 +36,8 @@ export interface SessionEnd extends Base<"thread.session.end"> {
   /** What a running turn ends as. */
   readonly turnStatus: TurnOutcome;
   readonly reason: string | null;
-  /** Whether queued turns are withdrawn (a person stopped it) or go on in a new session. */
-  readonly queue: "withdraw" | "continue";
+  /** Whether turns that have not begun are withdrawn (a person stopped it) or go on in a new session. */
+  readonly waiting: "withdraw" | "continue";
 }
 
 export interface TurnBegin extends Base<"thread.turn.begin"> {

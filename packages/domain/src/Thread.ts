@@ -29,6 +29,9 @@ export interface ThreadContext {
 /** Turn ids derive from the command that asked for the turn, so that a repeated command gives the same one. */
 export const turnIdFor = (commandId: CommandId): TurnId => TurnId.make(`turn:${commandId}`);
 
+/** The command that asked for a turn. */
+export const commandOfTurn = (turnId: TurnId): string => turnId.slice("turn:".length);
+
 export const decideThread = (context: ThreadContext, command: ThreadCommand): Decision => {
   if (command.type === "thread.create" || command.type === "thread.fork") return create(context, command);
   const { thread } = context;

@@ -53,16 +53,16 @@ export const expireRequests = (thread: LiveThread, threadId: ThreadId, now: stri
     payload: { threadId, requestId, outcome: "expired", resolvedAt: now },
   }));
 
-/** All that ends with a session: open requests, the turn, and, if withdrawn, the queue. */
+/** All that ends with a session: open requests, the turn that runs, and, if withdrawn, those that wait to. */
 export const endings = (
   thread: LiveThread,
   threadId: ThreadId,
   now: string,
   status: TurnOutcome,
   reason: string | null,
-  queue: "withdraw" | "continue",
+  waiting: "withdraw" | "continue",
 ): ReadonlyArray<NewEvent> => {
-  const turns = [thread.activeTurn, thread.requestedTurn, ...(queue === "withdraw" ? thread.queue : [])];
+  const turns = waiting === "withdraw" ? [thread.activeTurn, thread.requestedTurn, ...thread.queue] : [thread.activeTurn];
   return [
     ...expireRequests(thread, threadId, now),
     ...turns.flatMap((turn): ReadonlyArray<NewEvent> =>

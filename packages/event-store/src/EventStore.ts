@@ -3,6 +3,7 @@
  * sequences are dense and equal the order of commits.
  */
 import type { AggregateKind, EventEnvelope } from "@heddle/contracts/Events";
+import type { EventId } from "@heddle/contracts/Ids";
 import { Context, Effect, Layer, Schema } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
 import { decodeRow, type EncodedEvent, EVENT_COLUMNS, type EventRow, UndecodableEvent } from "./EventCodec.ts";
@@ -37,6 +38,10 @@ export interface EventReads {
   readonly readStream: (
     request: ReadStream,
   ) => Effect.Effect<ReadonlyArray<EventEnvelope>, SqlError.SqlError | UndecodableEvent>;
+  /** One event, or undefined. */
+  readonly readById: (
+    eventId: EventId,
+  ) => Effect.Effect<EventEnvelope | undefined, SqlError.SqlError | UndecodableEvent>;
   /** Version that a stream had at a sequence of the log: 0 if it did not exist. Costs what has come since. */
   readonly streamVersionAt: (
     aggregateKind: AggregateKind,
@@ -73,6 +78,11 @@ export const eventReads = (sql: SqlClient.SqlClient): EventReads => {
             AND stream_version > ${fromVersionExclusive}
           ORDER BY stream_version LIMIT ${limit}`,
         decodeAll,
+      ),
+    readById: (eventId) =>
+      sql<EventRow>`SELECT ${sql.literal(columns)} FROM orchestration_events WHERE event_id = ${eventId}`.pipe(
+        Effect.flatMap(decodeAll),
+        Effect.map((events) => events[0]),
       ),
     streamVersionAt: (aggregateKind, streamId, sequence) =>
       sql<{ version: number }>`SELECT stream_version AS version FROM orchestration_events

@@ -5,12 +5,14 @@
 import { NotFound } from "@heddle/contracts/Errors";
 import type { ProjectId, ThreadId } from "@heddle/contracts/Ids";
 import type {
+  Message,
   PendingApproval,
   Project,
   ShellSnapshot,
   Snapshot,
   ThreadSnapshot,
   ThreadSummary,
+  Turn,
 } from "@heddle/contracts/ReadModel";
 import { inList } from "@heddle/sql/InList";
 import { Context, Effect, Layer, type Schema } from "effect";
@@ -39,6 +41,12 @@ export interface ThreadPage {
   readonly before?: number;
 }
 
+export interface UnsettledThread {
+  readonly threadId: ThreadId;
+  /** The turn that claims to run. */
+  readonly runningTurn: Turn | null;
+}
+
 type ReadFailure = SqlError.SqlError | Schema.SchemaError;
 
 export class Queries extends Context.Service<
@@ -50,6 +58,14 @@ export class Queries extends Context.Service<
     readonly threadSnapshot: (page: ThreadPage) => Effect.Effect<ThreadSnapshot, ReadFailure | NotFound>;
     /** A thread without its history, deleted ones too; undefined where there is none. */
     readonly thread: (threadId: ThreadId) => Effect.Effect<ThreadSummary | undefined, ReadFailure>;
+    /** Turns that a thread has begun, less those that were reverted. */
+    readonly turnCount: (threadId: ThreadId) => Effect.Effect<number, ReadFailure>;
+    /** The messages of a thread up to the end of a turn, oldest first. */
+    readonly history: (threadId: ThreadId, turnCount: number) => Effect.Effect<ReadonlyArray<Message>, ReadFailure>;
+    /** Threads of a project that are not deleted. */
+    readonly threadsOf: (projectId: ProjectId) => Effect.Effect<ReadonlyArray<ThreadId>, ReadFailure>;
+    /** Threads that claim a live session, a running turn or an open request: after a start, none of them is true. */
+    readonly unsettledThreads: Effect.Effect<ReadonlyArray<UnsettledThread>, ReadFailure>;
     /** Deleted ones too; undefined where there is none. */
     readonly project: (projectId: ProjectId) => Effect.Effect<Project | undefined, ReadFailure>;
   }
@@ -184,6 +200,35 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
     shellSnapshot: sql.withTransaction(shellSnapshot),
     threadSnapshot: (page) => sql.withTransaction(threadSnapshot(page)),
     thread: (threadId) => sql.withTransaction(thread(threadId)),
+    turnCount: (threadId) =>
+      sql<{ count: number }>`SELECT coalesce(max(turn_count), 0) AS count FROM projection_thread_turns
+        WHERE thread_id = ${threadId}`.pipe(Effect.map((rows) => rows[0]?.count ?? 0)),
+    history: (threadId, turnCount) =>
+      select(
+        sql,
+        messageRows,
+        sql`WHERE thread_id = ${threadId} AND (turn_id IS NULL OR turn_id IN (
+            SELECT turn_id FROM projection_thread_turns WHERE thread_id = ${threadId} AND turn_count <= ${turnCount}
+          )) ORDER BY sequence`,
+      ),
+    threadsOf: (projectId) =>
+      sql<{ threadId: ThreadId }>`SELECT thread_id AS "threadId" FROM projection_threads
+        WHERE project_id = ${projectId} AND deleted_at IS NULL ORDER BY thread_id`.pipe(
+        Effect.map((rows) => rows.map(({ threadId }) => threadId)),
+      ),
+    unsettledThreads: sql.withTransaction(
+      Effect.gen(function* () {
+        const running = yield* select(sql, turnRows, sql`WHERE status = 'running'`);
+        const claiming = yield* sql<{ threadId: ThreadId }>`
+          SELECT thread_id AS "threadId" FROM projection_thread_sessions WHERE status IN ('starting', 'running', 'ready')
+          UNION SELECT thread_id FROM projection_pending_approvals WHERE status = 'pending'`;
+        const threadIds = new Set([...running, ...claiming].map(({ threadId }) => threadId));
+        return [...threadIds].map((threadId) => ({
+          threadId,
+          runningTurn: running.find((turn) => turn.threadId === threadId) ?? null,
+        }));
+      }),
+    ),
     project: (projectId) =>
       select(sql, projectRows, sql`WHERE project_id = ${projectId}`).pipe(Effect.map((rows) => rows[0])),
   };

@@ -80,6 +80,7 @@ export const migration: Migration = {
       completed_at TEXT
     )`,
     `CREATE UNIQUE INDEX projection_thread_turns_by_thread ON projection_thread_turns (thread_id, turn_count)`,
+    `CREATE INDEX projection_thread_turns_running ON projection_thread_turns (thread_id) WHERE status = 'running'`,
     `CREATE TABLE projection_checkpoints (
       thread_id TEXT NOT NULL,
       turn_id TEXT NOT NULL,

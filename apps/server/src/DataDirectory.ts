@@ -1,0 +1,142 @@
+/** The folder that holds everything a server keeps: its database, its token, and who it is. */
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { Clock, Effect, Schema } from "effect";
+
+export interface DataDirectory {
+  readonly path: string;
+  readonly database: string;
+  /** What a connection must show; in a file that only the owner can read. */
+  readonly tokenFile: string;
+  /** Who serves this folder, and where. */
+  readonly serverFile: string;
+  readonly settingsFile: string;
+}
+
+/** The data directory cannot be used. */
+export class DataDirectoryError extends Schema.TaggedError<DataDirectoryError>()("DataDirectoryError", {
+  path: Schema.String,
+  message: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect()),
+}) {}
+
+/** Another server serves the data directory. */
+export class DataDirectoryInUse extends Schema.TaggedError<DataDirectoryInUse>()("DataDirectoryInUse", {
+  path: Schema.String,
+  pid: Schema.Int,
+  message: Schema.String,
+}) {}
+
+export const ServerRecord = Schema.Struct({
+  pid: Schema.Int,
+  host: Schema.String,
+  port: Schema.Int,
+  startedAt: Schema.String,
+});
+export type ServerRecord = typeof ServerRecord.Type;
+
+/** Where application data goes on this platform, unless `--data-dir` or HEDDLE_HOME say otherwise. */
+export const defaultDataDirectory = (
+  env: Readonly<Record<string, string | undefined>>,
+  platform: NodeJS.Platform,
+): string => {
+  const home = homedir();
+  if (env["HEDDLE_HOME"]) return resolve(env["HEDDLE_HOME"]);
+  switch (platform) {
+    case "darwin":
+      return join(home, "Library", "Application Support", "heddle");
+    case "win32":
+      return join(env["LOCALAPPDATA"] ?? join(home, "AppData", "Local"), "heddle");
+    default: {
+      // XDG Base Directory Specification: a relative path is to be ignored.
+      const xdg = env["XDG_DATA_HOME"];
+      return join(xdg && isAbsolute(xdg) ? xdg : join(home, ".local", "share"), "heddle");
+    }
+  }
+};
+
+export const dataDirectoryAt = (path: string): DataDirectory => ({
+  path,
+  database: join(path, "heddle.db"),
+  tokenFile: join(path, "token"),
+  serverFile: join(path, "server.json"),
+  settingsFile: join(path, "settings.json"),
+});
+
+const attempt = <A>(path: string, doing: string, run: () => Promise<A>) =>
+  Effect.tryPromise({
+    try: run,
+    catch: (cause) =>
+      new DataDirectoryError({
+        path,
+        message: `Could not ${doing} ${path}: ${cause instanceof Error ? cause.message : String(cause)}. Choose another place with --data-dir.`,
+        cause,
+      }),
+  });
+
+/** Makes the folder, for its owner alone. */
+export const createDataDirectory = (directory: DataDirectory) =>
+  attempt(directory.path, "create the data directory", () => mkdir(directory.path, { recursive: true, mode: 0o700 }));
+
+/** The token of the folder; made on first use, mode 0600. */
+export const ensureToken = Effect.fn("ensureToken")(function* (directory: DataDirectory) {
+  const { tokenFile } = directory;
+  const known = yield* readIfThere(tokenFile);
+  if (known !== undefined && known.trim().length >= 32) {
+    yield* attempt(tokenFile, "protect the token file", () => chmod(tokenFile, 0o600));
+    return known.trim();
+  }
+  const token = randomBytes(32).toString("base64url");
+  yield* attempt(tokenFile, "write the token file", async () => {
+    // Beside and renamed, so that nobody reads half a token; `mode` holds for new files only.
+    const fresh = `${tokenFile}.${process.pid}`;
+    await rm(fresh, { force: true });
+    await writeFile(fresh, `${token}\n`, { mode: 0o600 });
+    await rename(fresh, tokenFile);
+  });
+  return token;
+});
+
+/** The text of a file, or undefined where there is none. */
+export const readIfThere = (path: string) =>
+  attempt(path, "read", () =>
+    readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
+      throw error;
+    }),
+  );
+
+const ServerRecordJson = Schema.fromJsonString(ServerRecord);
+
+/** Who serves the folder, or undefined; a record left by a dead process does not count. */
+export const findServer = Effect.fn("findServer")(function* (directory: DataDirectory) {
+  const text = yield* readIfThere(directory.serverFile);
+  if (text === undefined) return undefined;
+  const record = Schema.decodeUnknownOption(ServerRecordJson)(text);
+  return record._tag === "Some" && isAlive(record.value.pid) ? record.value : undefined;
+});
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // It is there, and somebody else's.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+};
+
+/** Writes who serves the folder, for as long as the scope is open. */
+export const announceServer = (directory: DataDirectory, address: { readonly host: string; readonly port: number }) =>
+  Effect.acquireRelease(
+    Effect.gen(function* () {
+      const startedAt = new Date(yield* Clock.currentTimeMillis).toISOString();
+      const record: ServerRecord = { pid: process.pid, ...address, startedAt };
+      yield* attempt(directory.serverFile, "write", () =>
+        writeFile(directory.serverFile, `${JSON.stringify(record)}\n`, { mode: 0o600 }),
+      );
+    }),
+    () => Effect.promise(() => rm(directory.serverFile, { force: true })),
+  );

@@ -1,0 +1,177 @@
+/** A Heddle server: its parts put together, from the data directory up to the port. */
+import { createServer } from "node:http";
+import { NodeHttpServer } from "@effect/platform-node";
+import { CheckpointStore } from "@heddle/checkpoints/CheckpointStore";
+import { OrchestrationRpcs } from "@heddle/contracts/Rpc";
+import { AgentSessions } from "@heddle/orchestrator/AgentSessions";
+import { EffectWorker } from "@heddle/orchestrator/EffectWorker";
+import { engineLayer } from "@heddle/orchestrator/EngineLayer";
+import { Feed } from "@heddle/orchestrator/Feed";
+import { Reactions } from "@heddle/orchestrator/Reactions";
+import { recover } from "@heddle/orchestrator/Recovery";
+import { Subscriptions } from "@heddle/orchestrator/Subscriptions";
+import { TurnCheckpoints } from "@heddle/orchestrator/TurnCheckpoints";
+import { TurnStarter } from "@heddle/orchestrator/TurnStarter";
+import { Runner } from "@heddle/projections/Runner";
+import * as ProviderRegistry from "@heddle/providers/shared/ProviderRegistry";
+import { Context, Effect, Layer } from "effect";
+import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http";
+import { RpcSerialization, RpcServer } from "effect/rpc";
+import { type AccessOptions, checkHost, checkToken, loopbackHosts, type Refusal } from "./Access.ts";
+import {
+  announceServer,
+  createDataDirectory,
+  type DataDirectory,
+  DataDirectoryInUse,
+  ensureToken,
+  findServer,
+} from "./DataDirectory.ts";
+import { handlersLayer } from "./Handlers.ts";
+import { answerBadFrames, frameSerialization } from "./RpcFrames.ts";
+import { readSettings } from "./Settings.ts";
+
+export interface ServerOptions {
+  readonly directory: DataDirectory;
+  /** 0 takes any free port. */
+  readonly port: number;
+}
+
+/** Where a server listens. */
+export class ServerAddress extends Context.Service<
+  ServerAddress,
+  { readonly host: string; readonly port: number; readonly url: string }
+>()("heddle/server/ServerAddress") {}
+
+const HOST = "127.0.0.1";
+/** One WebSocket message at most; a prompt with its attachments fits. */
+const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
+
+/** Everything behind the transport, recovered and at work. */
+const orchestrationLayer = (directory: DataDirectory, settings: Effect.Success<ReturnType<typeof readSettings>>) => {
+  const agents = AgentSessions.layer.pipe(Layer.provideMerge(TurnCheckpoints.layer));
+  const worker = EffectWorker.layer.pipe(
+    Layer.provide(Reactions.layer),
+    Layer.provide(TurnStarter.layer),
+    // What claims to be alive is settled before any effect runs.
+    Layer.provide(Layer.effectDiscard(recover())),
+  );
+  return Layer.mergeAll(worker, Subscriptions.layer).pipe(
+    Layer.provideMerge(agents),
+    Layer.provideMerge(engineLayer(directory.database)),
+    Layer.provide(CheckpointStore.layer({ dataDir: directory.path })),
+    Layer.provide(ProviderRegistry.layer({ agents: settings.agents })),
+  );
+};
+
+const refuse = ({ status, error, message }: Refusal) =>
+  HttpServerResponse.jsonUnsafe(
+    { error, message },
+    { status, headers: status === 401 ? { "www-authenticate": "Bearer" } : {} },
+  );
+
+/** `/rpc`: the checks come before the upgrade, so that nobody who fails them gets a socket. */
+const rpcProtocol = (access: AccessOptions) =>
+  Layer.effect(
+    RpcServer.Protocol,
+    Effect.gen(function* () {
+      const { httpEffect, protocol } = yield* RpcServer.makeProtocolWithHttpEffectWebsocket;
+      const router = yield* HttpRouter.HttpRouter;
+      yield* router.add(
+        "GET",
+        "/rpc",
+        Effect.gen(function* () {
+          const { headers } = yield* HttpServerRequest.HttpServerRequest;
+          const refusal = checkHost(headers, access) ?? checkToken(headers, access);
+          if (refusal) return refuse(refusal);
+          if (headers["upgrade"]?.toLowerCase() !== "websocket") {
+            const message = "This is a WebSocket endpoint; SPEC section 3 shows its frames.";
+            return HttpServerResponse.jsonUnsafe({ error: "UpgradeRequired", message }, { status: 426 });
+          }
+          return yield* httpEffect;
+        }),
+      );
+      return answerBadFrames(protocol);
+    }),
+  ).pipe(Layer.provide(Layer.succeed(RpcSerialization.RpcSerialization, frameSerialization)));
+
+const statusRoutes = (access: AccessOptions) =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      const runner = yield* Runner;
+      const feed = yield* Feed;
+      const guarded = (answer: Effect.Effect<HttpServerResponse.HttpServerResponse>) =>
+        Effect.gen(function* () {
+          const { headers } = yield* HttpServerRequest.HttpServerRequest;
+          const refusal = checkHost(headers, access);
+          return refusal ? refuse(refusal) : yield* answer;
+        });
+      yield* router.add("GET", "/health", guarded(Effect.succeed(HttpServerResponse.jsonUnsafe({ status: "ok" }))));
+      yield* router.add(
+        "GET",
+        "/ready",
+        guarded(
+          Effect.map(runner.status, (projectors) => {
+            const ready = projectors.every(({ fault }) => fault === null);
+            return HttpServerResponse.jsonUnsafe(
+              { status: ready ? "ready" : "degraded", headSequence: feed.head(), projectors },
+              { status: ready ? 200 : 503 },
+            );
+          }),
+        ),
+      );
+    }),
+  );
+
+/** Runs a server for as long as the layer lives. It listens when all that it serves is there. */
+export const serverLayer = ({ directory, port }: ServerOptions) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      yield* createDataDirectory(directory);
+      const other = yield* findServer(directory);
+      if (other && other.pid !== process.pid) {
+        return yield* new DataDirectoryInUse({
+          path: directory.path,
+          pid: other.pid,
+          message: `Process ${other.pid} serves ${directory.path} already, at http://${other.host}:${other.port}. Use that one, stop it (kill ${other.pid}), or give this one another --data-dir.`,
+        });
+      }
+      const token = yield* ensureToken(directory);
+      const settings = yield* readSettings(directory);
+      const node = NodeHttpServer.layer(() => createServer(), {
+        host: HOST,
+        port,
+        gracefulShutdownTimeout: "2 seconds",
+        websocket: { maxPayload: MAX_MESSAGE_BYTES },
+      });
+
+      const address = Layer.effect(
+        ServerAddress,
+        Effect.gen(function* () {
+          const bound = (yield* HttpServer.HttpServer).address;
+          const actual = bound._tag === "UnixPathAddress" ? port : bound.port;
+          yield* announceServer(directory, { host: HOST, port: actual });
+          return { host: HOST, port: actual, url: `http://${HOST}:${actual}` };
+        }),
+      );
+
+      const routes = Layer.unwrap(
+        Effect.map(ServerAddress, (bound) => {
+          const access = { token, hosts: loopbackHosts(bound.port) };
+          const rpc = RpcServer.layer(OrchestrationRpcs, { disableTracing: true, disableFatalDefects: true }).pipe(
+            Layer.provide(handlersLayer),
+            Layer.provide(rpcProtocol(access)),
+          );
+          return HttpRouter.serve(Layer.mergeAll(rpc, statusRoutes(access)), {
+            disableLogger: true,
+            disableListenLog: true,
+          });
+        }),
+      );
+
+      return routes.pipe(
+        Layer.provideMerge(address),
+        Layer.provide(node),
+        Layer.provide(orchestrationLayer(directory, settings)),
+      );
+    }),
+  );

@@ -1,0 +1,110 @@
+/**
+ * A client of a Heddle server: every RPC method as a typed call, and feeds that survive a lost connection. What the command
+ * line, the web page and tests use.
+ */
+import type { ClientCommandInput } from "@heddle/contracts/Commands";
+import type { DispatchError, ReadError } from "@heddle/contracts/Errors";
+import type { ThreadId } from "@heddle/contracts/Ids";
+import type { ShellSnapshot, Snapshot, ThreadSnapshot } from "@heddle/contracts/ReadModel";
+import { type DispatchResult, type EventPage, type FeedItem, OrchestrationRpcs, type TurnDiff } from "@heddle/contracts/Rpc";
+import { Context, Effect, Layer, Predicate, Schedule, Stream } from "effect";
+import { RpcClient, type RpcClientError, RpcSerialization } from "effect/rpc";
+import { Socket } from "effect/socket";
+
+/** The connection failed; the call may or may not have reached the server. A command can be sent again as it is. */
+export type ConnectionError = RpcClientError.RpcClientError;
+
+export interface ConnectOptions {
+  /** `ws://127.0.0.1:4747/rpc` */
+  readonly url: string;
+  /** Of the server's data directory. Sent as a header, so the platform's WebSocket must take headers. */
+  readonly token: string;
+}
+
+export interface HeddleClientService {
+  /** Answers once the command's events are on disk. Sending the same command again is safe. */
+  readonly dispatch: (command: ClientCommandInput) => Effect.Effect<DispatchResult, DispatchError | ConnectionError>;
+  readonly getSnapshot: Effect.Effect<Snapshot, ReadError | ConnectionError>;
+  readonly getShellSnapshot: Effect.Effect<ShellSnapshot, ReadError | ConnectionError>;
+  readonly getThreadSnapshot: (page: {
+    readonly threadId: string;
+    readonly limit?: number;
+    readonly before?: number;
+  }) => Effect.Effect<ThreadSnapshot, ReadError | ConnectionError>;
+  readonly getTurnDiff: (range: {
+    readonly threadId: string;
+    readonly fromTurnCount: number;
+    readonly toTurnCount: number;
+  }) => Effect.Effect<TurnDiff, ReadError | ConnectionError>;
+  readonly replayEvents: (page: {
+    readonly fromSequenceExclusive: number;
+    readonly limit?: number;
+  }) => Effect.Effect<EventPage, ReadError | ConnectionError>;
+  /** The feed as the server gives it; it ends with the connection. */
+  readonly subscribe: (from: number) => Stream.Stream<FeedItem, ReadError | ConnectionError>;
+  readonly subscribeThread: (threadId: string, from: number) => Stream.Stream<FeedItem, ReadError | ConnectionError>;
+  /**
+   * The feed of a thread, or of all, over any number of connections: after a lost one it goes on behind the last event
+   * that it gave, so each comes once. It ends on `reset`, and on an error of the server.
+   */
+  readonly follow: (target: FollowTarget) => Stream.Stream<FeedItem, ReadError>;
+}
+
+export interface FollowTarget {
+  readonly threadId?: ThreadId | string;
+  readonly fromSequenceExclusive: number;
+}
+
+const RECONNECT = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")]);
+
+export class HeddleClient extends Context.Service<HeddleClient, HeddleClientService>()("heddle/client/HeddleClient") {
+  /** Connects, and connects again when the connection is lost. The platform's WebSocket comes with the layer. */
+  static readonly layer = ({ url, token }: ConnectOptions) =>
+    Layer.effect(HeddleClient, make).pipe(
+      Layer.provide(RpcClient.layerProtocolSocket({ retryTransientErrors: false })),
+      Layer.provide(RpcSerialization.layerJson),
+      Layer.provide(
+        Layer.effect(Socket.Socket, Socket.makeWebSocket(url, { headers: { authorization: `Bearer ${token}` } })),
+      ),
+    );
+}
+
+const make = Effect.gen(function* () {
+  const rpc = yield* RpcClient.make(OrchestrationRpcs, { disableTracing: true });
+  const subscribe = (from: number) => rpc["orchestration.subscribe"]({ fromSequenceExclusive: from });
+  const subscribeThread = (threadId: string, from: number) =>
+    rpc["orchestration.subscribeThread"]({ threadId, fromSequenceExclusive: from });
+
+  const follow = ({ threadId, fromSequenceExclusive }: FollowTarget): Stream.Stream<FeedItem, ReadError> => {
+    let cursor = fromSequenceExclusive;
+    let synchronized = false;
+    const feed = Stream.suspend(() =>
+      threadId === undefined ? subscribe(cursor) : subscribeThread(threadId, cursor),
+    ).pipe(
+      // Said once, however often the connection is made again.
+      Stream.filter((item) => item.kind !== "synchronized" || !synchronized),
+      Stream.tap((item) =>
+        Effect.sync(() => {
+          if (item.kind === "event") cursor = item.event.sequence;
+          if (item.kind === "synchronized") synchronized = true;
+        }),
+      ),
+    );
+    return feed.pipe(
+      Stream.retry(Schedule.while(RECONNECT, ({ input }) => Predicate.isTagged(input, "RpcClientError"))),
+      Stream.catchTag("RpcClientError", (error) => Stream.die(error)),
+    );
+  };
+
+  return HeddleClient.of({
+    dispatch: (command) => rpc["orchestration.dispatchCommand"](command),
+    getSnapshot: rpc["orchestration.getSnapshot"]({}),
+    getShellSnapshot: rpc["orchestration.getShellSnapshot"]({}),
+    getThreadSnapshot: (page) => rpc["orchestration.getThreadSnapshot"](page),
+    getTurnDiff: (range) => rpc["orchestration.getTurnDiff"](range),
+    replayEvents: (page) => rpc["orchestration.replayEvents"](page),
+    subscribe,
+    subscribeThread,
+    follow,
+  });
+});

@@ -1,0 +1,367 @@
+/**
+ * The agents' processes: at most one per thread. A session starts with the thread's next turn, stays for those after, and
+ * ends by a stop, by its process's end, or with the server; its turn and its open requests end with it.
+ */
+import type { ProviderCapabilities, ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
+import type { SessionState } from "@heddle/contracts/Events";
+import { EventId, type ThreadId, type TurnId } from "@heddle/contracts/Ids";
+import type { ModelSelection, TurnOutcome } from "@heddle/contracts/Model";
+import type { ThreadSummary } from "@heddle/contracts/ReadModel";
+import { SessionRuntime, type SessionRuntimeStatus } from "@heddle/event-store/SessionRuntime";
+import { type AgentSession, type ProviderError, Providers } from "@heddle/providers/shared/Provider";
+import { Context, Deferred, Effect, Exit, Layer, Scope, Semaphore, Stream } from "effect";
+import { type AgentIngest, makeAgentIngest } from "./AgentIngest.ts";
+import { commandIdFrom } from "./DerivedId.ts";
+import { Engine } from "./Engine.ts";
+import { Feed } from "./Feed.ts";
+import type { CommandError, Origin } from "./GroupWriter.ts";
+import { TurnCheckpoints } from "./TurnCheckpoints.ts";
+
+/** How an interrupted turn's agent is waited for before its process is ended. */
+const INTERRUPT_DEADLINE = "5 seconds";
+
+export interface LiveSession {
+  readonly threadId: ThreadId;
+  readonly providerName: string;
+  readonly workspace: string;
+  readonly agent: AgentSession;
+  readonly ingest: AgentIngest;
+  /** Settled when the turn that runs has ended. */
+  turnEnded: Deferred.Deferred<void> | undefined;
+  /** Why the process is being ended by us, or undefined where it ends by itself. */
+  ending: SessionEnding | undefined;
+  readonly scope: Scope.Closeable;
+  readonly closed: Deferred.Deferred<void>;
+}
+
+export interface SessionEnding {
+  readonly status: "stopped" | "interrupted" | "error";
+  readonly turnStatus: TurnOutcome;
+  readonly reason: string | null;
+  readonly waiting: "withdraw" | "continue";
+}
+
+export type SessionFailure = CommandError | ProviderError | Effect.Error<ReturnType<SessionRuntime["Service"]["put"]>>;
+
+export class AgentSessions extends Context.Service<
+  AgentSessions,
+  {
+    readonly get: (threadId: ThreadId) => LiveSession | undefined;
+    /** The thread's session, started where there is none, or where it is of another agent or in another folder. */
+    readonly ensure: (
+      thread: ThreadSummary,
+      model: ModelSelection,
+      workspace: string,
+      origin: Origin,
+    ) => Effect.Effect<LiveSession, SessionFailure>;
+    /** Begins the turn in the log and hands its prompt over. */
+    readonly begin: (
+      session: LiveSession,
+      turn: { readonly turnId: TurnId; readonly turnCount: number },
+      prompt: Parameters<AgentSession["prompt"]>[0],
+      origin: Origin,
+    ) => Effect.Effect<void, CommandError | ProviderError>;
+    /** Asks the turn to end; if the agent does not, its process is ended. */
+    readonly interrupt: (session: LiveSession, turnId: TurnId) => Effect.Effect<void>;
+    /** Ends the process; the turn and the open requests end with it, in one commit. */
+    readonly end: (session: LiveSession, ending: SessionEnding) => Effect.Effect<void>;
+  }
+>()("heddle/orchestrator/AgentSessions") {
+  static readonly layer = Layer.effect(AgentSessions, Effect.suspend(make));
+}
+
+function make() {
+  return Effect.gen(function* () {
+    const engine = yield* Engine;
+    const feed = yield* Feed;
+    const providers = yield* Providers;
+    const runtime = yield* SessionRuntime;
+    const checkpoints = yield* TurnCheckpoints;
+    const sessions = new Map<ThreadId, LiveSession>();
+    const starting = yield* Semaphore.make(8);
+
+    const setSession = (threadId: ThreadId, key: string, session: SessionState, origin: Origin) =>
+      engine.dispatch(
+        { type: "thread.session.set", commandId: commandIdFrom("session", threadId, key), threadId, session },
+        origin,
+      );
+
+    const setRuntimeStatus = (session: LiveSession, status: SessionRuntimeStatus) => {
+      const { providerSessionId } = session.ingest.ids();
+      return providerSessionId === undefined
+        ? Effect.void
+        : runtime
+            .setStatus(providerSessionId, status)
+            .pipe(Effect.catch((error) => Effect.logError("The session's state was not stored", error)));
+    };
+
+    /** The turn's last words are in; its files are recorded, and then it is over. */
+    const finishTurn = Effect.fnUntraced(function* (
+      session: LiveSession,
+      event: Extract<ProviderRuntimeEvent, { type: "turn.completed" }>,
+    ) {
+      const turn = session.ingest.currentTurn();
+      if (!turn) return;
+      const origin = yield* session.ingest.origin(event);
+      yield* captureEnd(session, origin);
+      session.ingest.endTurn();
+      yield* engine
+        .dispatch(
+          {
+            type: "thread.turn.complete",
+            commandId: commandIdFrom("turn-complete", turn.turnId),
+            threadId: session.threadId,
+            turnId: turn.turnId,
+            status: event.status,
+            reason: event.reason ?? null,
+          },
+          origin,
+        )
+        .pipe(Effect.catchTag("CommandRejected", ignoreRejected));
+      yield* settleTurn(session);
+    });
+
+    const captureEnd = (session: LiveSession, origin: Origin) => {
+      const turn = session.ingest.currentTurn();
+      if (!turn) return Effect.void;
+      const { threadId, workspace } = session;
+      const assistantMessageId = session.ingest.assistantMessageId();
+      return checkpoints
+        .captureEnd({ threadId, workspace, assistantMessageId, turnId: turn.turnId, turnCount: turn.turnCount }, origin)
+        .pipe(Effect.catchTag("CommandRejected", ignoreRejected));
+    };
+
+    const settleTurn = (session: LiveSession) => {
+      const ended = session.turnEnded;
+      session.turnEnded = undefined;
+      return ended ? Deferred.succeed(ended, undefined) : Effect.void;
+    };
+
+    /** The process is gone, for whatever reason: what was open in it ends, in one commit. */
+    const finishSession = Effect.fnUntraced(function* (session: LiveSession, exited: SessionEnding) {
+      const { threadId, ingest } = session;
+      const ending = session.ending ?? exited;
+      if (sessions.get(threadId) === session) sessions.delete(threadId);
+      const origin = yield* ingest.origin();
+      yield* captureEnd(session, origin);
+      const turnId = ingest.currentTurn()?.turnId;
+      ingest.endTurn();
+      yield* engine
+        .dispatch(
+          {
+            type: "thread.session.end",
+            commandId: commandIdFrom("session-end", threadId, ingest.instance, turnId ?? ""),
+            threadId,
+            ...ending,
+          },
+          { ...origin, actor: "server" },
+        )
+        .pipe(Effect.catchTag("CommandRejected", ignoreRejected));
+      yield* setRuntimeStatus(session, ending.status === "error" ? "error" : "stopped");
+      yield* settleTurn(session);
+    });
+
+    const run = (session: LiveSession) => {
+      let last: SessionEnding = exitOf(undefined);
+      return session.agent.events.pipe(
+        Stream.runForEach((event) =>
+          Effect.gen(function* () {
+            yield* session.ingest.take(event);
+            if (event.type === "turn.completed") yield* finishTurn(session, event);
+            if (event.type === "session.exited") last = exitOf(event);
+          }),
+        ),
+        Effect.catchCause((cause) =>
+          Effect.logError(`The session of thread ${session.threadId} ended on an error`, cause),
+        ),
+        Effect.andThen(Effect.suspend(() => finishSession(session, last))),
+        Effect.catchCause((cause) =>
+          Effect.logError(`The end of the session of thread ${session.threadId} was not stored`, cause),
+        ),
+        Effect.andThen(Deferred.succeed(session.closed, undefined)),
+        Effect.andThen(Scope.close(session.scope, Exit.void)),
+      );
+    };
+
+    const end = Effect.fn("AgentSessions.end")(function* (session: LiveSession, ending: SessionEnding) {
+      session.ending ??= ending;
+      // Closing the scope ends the process; its last event is `session.exited`, and `run` does the rest.
+      yield* Scope.close(session.scope, Exit.void);
+      yield* Deferred.await(session.closed);
+    });
+
+    const start = Effect.fn("AgentSessions.start")(function* (
+      thread: ThreadSummary,
+      model: ModelSelection,
+      workspace: string,
+      origin: Origin,
+    ) {
+      const { threadId } = thread;
+      // Of its own: the layer's finalizer below ends sessions in order, with a word in the log for each.
+      const scope = yield* Scope.make();
+      const key = origin.causationEventId ?? threadId;
+      yield* setSession(threadId, `${key}/starting`, stateOf("starting", model, undefined), origin);
+      const previous = yield* runtime.latest(threadId);
+      const resume = previous?.providerName === model.provider ? previous.resumeCursor : null;
+      const agent = yield* providers
+        .start({ cwd: workspace, runtimeMode: thread.runtimeMode, model, ...(resume !== null && { resume }) })
+        .pipe(
+          Scope.provide(scope),
+          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+        );
+      const started = yield* Deferred.make<Extract<ProviderRuntimeEvent, { type: "session.started" }>>();
+      const adapterKey = "acp";
+      const ingest = yield* makeAgentIngest({
+        threadId,
+        adapterKey,
+        engine,
+        feed,
+        scope,
+        instance: `${key}/${agent.pid}`,
+        onStarted: (event) => Deferred.doneUnsafe(started, Effect.succeed(event)),
+      });
+      const session: LiveSession = {
+        threadId,
+        providerName: model.provider,
+        workspace,
+        agent,
+        ingest,
+        turnEnded: undefined,
+        ending: undefined,
+        scope,
+        closed: yield* Deferred.make<void>(),
+      };
+      sessions.set(threadId, session);
+      // In no scope: it must outlive the process to record its end.
+      yield* Effect.forkDetach(run(session));
+      const event = yield* Deferred.await(started);
+      const { providerSessionId, providerThreadId, capabilities } = event;
+      yield* runtime.put({
+        providerSessionId,
+        threadId,
+        providerName: model.provider,
+        adapterKey,
+        providerThreadId: providerThreadId ?? null,
+        status: "running",
+        resumeCursor: agent.resumeCursor,
+        runtimePayload: { pid: agent.pid },
+      });
+      yield* setSession(threadId, `${key}/ready`, stateOf("ready", model, event), yield* ingest.origin());
+      if (previous && !event.resumed) yield* sayForgotten(threadId, key, capabilities, origin);
+      return session;
+    });
+
+    /** The agent's memory is not the transcript: where it starts afresh, the thread says so. */
+    const sayForgotten = (threadId: ThreadId, key: string, capabilities: ProviderCapabilities, origin: Origin) =>
+      engine.dispatch(
+        {
+          type: "thread.activity.append",
+          commandId: commandIdFrom("fresh-session", threadId, key),
+          threadId,
+          turnId: null,
+          tone: "info",
+          kind: "session.fresh",
+          summary: capabilities.resume
+            ? "The agent could not go on in its earlier session and starts afresh, without its memory of this thread."
+            : "This agent cannot go on in an earlier session: it starts afresh, without its memory of this thread.",
+          detail: null,
+        },
+        origin,
+      );
+
+    yield* Effect.addFinalizer(() =>
+      Effect.forEach(
+        [...sessions.values()],
+        (session) =>
+          end(session, {
+            status: session.ingest.currentTurn() ? "interrupted" : "stopped",
+            turnStatus: "interrupted",
+            reason: "The server stopped.",
+            waiting: "continue",
+          }),
+        { concurrency: "unbounded", discard: true },
+      ),
+    );
+
+    return AgentSessions.of({
+      get: (threadId) => sessions.get(threadId),
+      ensure: Effect.fnUntraced(function* (thread, model, workspace, origin) {
+        const live = sessions.get(thread.threadId);
+        if (live && live.providerName === model.provider && live.workspace === workspace && !live.ending) return live;
+        if (live) yield* end(live, { status: "stopped", turnStatus: "interrupted", reason: null, waiting: "continue" });
+        return yield* starting.withPermits(1)(start(thread, model, workspace, origin));
+      }),
+      begin: Effect.fn("AgentSessions.begin")(function* (session, { turnId, turnCount }, prompt, origin) {
+        const commandId = commandIdFrom("turn-begin", turnId);
+        yield* engine.dispatch(
+          { type: "thread.turn.begin", commandId, threadId: session.threadId, turnId },
+          origin,
+        );
+        session.turnEnded = yield* Deferred.make<void>();
+        session.ingest.beginTurn({
+          turnId,
+          turnCount,
+          startedEventId: turnStartedEventId(turnId),
+          correlationId: origin.correlationId,
+        });
+        yield* session.agent.prompt(prompt).pipe(
+          Effect.onError(() => {
+            session.ingest.endTurn();
+            return settleTurn(session);
+          }),
+        );
+      }),
+      interrupt: Effect.fn("AgentSessions.interrupt")(function* (session, turnId) {
+        const ended = session.turnEnded;
+        if (!ended || session.ingest.currentTurn()?.turnId !== turnId) return;
+        const converged = yield* session.agent.interrupt.pipe(
+          Effect.andThen(Deferred.await(ended)),
+          Effect.as(true),
+          Effect.catchTag("ProviderError", () => Effect.succeed(false)),
+          Effect.timeoutOrElse({ duration: INTERRUPT_DEADLINE, orElse: () => Effect.succeed(false) }),
+        );
+        if (converged) return;
+        yield* end(session, {
+          status: "interrupted",
+          turnStatus: "interrupted",
+          reason: "The agent did not stop when asked; its process was ended.",
+          waiting: "continue",
+        });
+      }),
+      end,
+    });
+  });
+}
+
+/** The event that everything in the turn is caused by. */
+export const turnStartedEventId = (turnId: TurnId): EventId =>
+  EventId.make(`${commandIdFrom("turn-begin", turnId)}#1`);
+
+const ignoreRejected = (rejected: { readonly message: string }) =>
+  Effect.logDebug(`The thread took it no more: ${rejected.message}`);
+
+const stateOf = (
+  status: SessionState["status"],
+  model: ModelSelection,
+  started: Extract<ProviderRuntimeEvent, { type: "session.started" }> | undefined,
+): SessionState => ({
+  status,
+  providerName: model.provider,
+  providerSessionId: started?.providerSessionId ?? null,
+  providerThreadId: started?.providerThreadId ?? null,
+  activeTurnId: null,
+  lastError: null,
+  ...(started && { capabilities: started.capabilities }),
+});
+
+/** What the end of a process that nobody asked for means. */
+const exitOf = (exited: Extract<ProviderRuntimeEvent, { type: "session.exited" }> | undefined): SessionEnding => {
+  const how = exited?.signal ? `by signal ${exited.signal}` : `with code ${exited?.exitCode ?? "unknown"}`;
+  const detail = exited?.detail.trim() ? `\n${exited.detail.trim()}` : "";
+  return {
+    status: "error",
+    turnStatus: "error",
+    reason: `The agent's process ended ${how}.${detail}`,
+    waiting: "continue",
+  };
+};

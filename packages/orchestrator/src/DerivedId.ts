@@ -1,0 +1,18 @@
+import { createHash } from "node:crypto";
+import { CommandId, MessageId, ApprovalRequestId } from "@heddle/contracts/Ids";
+
+/**
+ * Ids of what the server makes derive from what caused it, so that the same cause taken in twice gives the same id and is
+ * stored once. An agent's own ids may be of any length and form; the hash is neither.
+ */
+const derive = (prefix: string, parts: ReadonlyArray<string | number>): string =>
+  `${prefix}:${createHash("sha256").update(JSON.stringify(parts)).digest("base64url").slice(0, 27)}`;
+
+export const commandIdFrom = (prefix: string, ...parts: ReadonlyArray<string | number>): CommandId =>
+  CommandId.make(derive(prefix, parts));
+
+export const messageIdFrom = (...parts: ReadonlyArray<string | number>): MessageId =>
+  MessageId.make(derive("message", parts));
+
+export const requestIdFrom = (...parts: ReadonlyArray<string | number>): ApprovalRequestId =>
+  ApprovalRequestId.make(derive("request", parts));

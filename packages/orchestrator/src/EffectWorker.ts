@@ -1,0 +1,108 @@
+/**
+ * Carries out durable effects: claims what is due, one at a time per lane and many lanes at once, retries with backoff,
+ * and gives up with a word in the thread. docs/adr/0006-durable-effects.md.
+ */
+import type { ThreadId } from "@heddle/contracts/Ids";
+import { type ClaimedEffect, Effects } from "@heddle/event-store/Effects";
+import { Cause, Clock, Context, Duration, Effect, Layer, Schedule } from "effect";
+import { commandIdFrom } from "./DerivedId.ts";
+import { EffectSignal } from "./EffectSignal.ts";
+import { Engine } from "./Engine.ts";
+import type { Origin } from "./GroupWriter.ts";
+import { Reactions } from "./Reactions.ts";
+
+const MAX_ATTEMPTS = 5;
+const LEASE_MILLIS = 10 * 60_000;
+const CLAIM_LIMIT = 64;
+const FIRST_RETRY_MILLIS = 500;
+
+export class EffectWorker extends Context.Service<EffectWorker, { readonly owner: string }>()(
+  "heddle/orchestrator/EffectWorker",
+) {
+  /** Starts working. What a dead process had claimed is open again before. */
+  static readonly layer = Layer.effect(
+    EffectWorker,
+    Effect.gen(function* () {
+      const effects = yield* Effects;
+      const signal = yield* EffectSignal;
+      const reactions = yield* Reactions;
+      const engine = yield* Engine;
+      const owner = `pid:${process.pid}`;
+
+      const giveUp = Effect.fnUntraced(function* (effect: ClaimedEffect, reason: string) {
+        yield* effects.bury(effect.effectId, reason);
+        const threadId = threadOf(effect);
+        if (threadId === undefined) return;
+        yield* engine
+          .dispatch(
+            {
+              type: "thread.activity.append",
+              commandId: commandIdFrom("effect-dead", effect.effectId),
+              threadId,
+              turnId: null,
+              tone: "error",
+              kind: "effect.dead",
+              summary: `Gave up on ${effect.kind} after ${effect.attempts} attempts`,
+              detail: { effectId: effect.effectId, kind: effect.kind, reason },
+            },
+            originOf(effect),
+          )
+          .pipe(Effect.catchTag("CommandRejected", (rejected) => Effect.logDebug(rejected.message)));
+      });
+
+      const carryOut = (effect: ClaimedEffect) =>
+        reactions.run(effect, originOf(effect)).pipe(
+          Effect.matchCauseEffect({
+            onSuccess: (outcome) => effects.complete(effect.effectId, outcome),
+            onFailure: (cause) => {
+              // The server stops: the claim is given back at the next start.
+              if (Cause.hasInterruptsOnly(cause)) return Effect.void;
+              const reason = Cause.pretty(cause);
+              if (effect.attempts >= MAX_ATTEMPTS) return giveUp(effect, reason);
+              return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+                effects.retry(effect.effectId, now + FIRST_RETRY_MILLIS * 2 ** (effect.attempts - 1), reason),
+              );
+            },
+          }),
+          Effect.catchCause((cause) => Effect.logError(`Effect ${effect.effectId} (${effect.kind}) was not settled`, cause)),
+          // Its lane is free, and a retry may be due earlier than what is waited for.
+          Effect.ensuring(Effect.sync(signal.notify)),
+          Effect.withSpan("EffectWorker.carryOut", { attributes: { kind: effect.kind, lane: effect.lane } }),
+        );
+
+      const waitForWork = Effect.gen(function* () {
+        const due = yield* effects.nextDue;
+        if (due === null) return yield* signal.wait;
+        const now = yield* Clock.currentTimeMillis;
+        yield* Effect.raceFirst(signal.wait, Effect.sleep(Duration.millis(Math.max(due - now, 1))));
+      });
+
+      const work = Effect.gen(function* () {
+        const claimed = yield* effects.claim({ owner, leaseMillis: LEASE_MILLIS, limit: CLAIM_LIMIT });
+        for (const effect of claimed) yield* Effect.forkScoped(carryOut(effect));
+        if (claimed.length === 0) yield* waitForWork;
+      }).pipe(
+        Effect.tapError((error) => Effect.logError("Effects could not be claimed; trying again", error)),
+        Effect.retry(Schedule.spaced("1 second")),
+        Effect.forever,
+      );
+
+      yield* effects.releaseClaims;
+      yield* Effect.forkScoped(work);
+      return EffectWorker.of({ owner });
+    }),
+  );
+}
+
+/** What an effect brings about stands in the chain of the event that asked for it. */
+const originOf = (effect: ClaimedEffect): Origin => ({
+  actor: "server",
+  causationEventId: effect.eventId,
+  correlationId: effect.correlationId,
+  metadata: {},
+});
+
+const threadOf = ({ payload }: ClaimedEffect): ThreadId | undefined =>
+  payload !== null && typeof payload === "object" && "threadId" in payload
+    ? (payload["threadId"] as ThreadId)
+    : undefined;

@@ -1,0 +1,221 @@
+/** What is done for each kind of reaction. A crash may have cut the first try short: each may be done again. */
+import { CheckpointStore } from "@heddle/checkpoints/CheckpointStore";
+import type { ThreadId } from "@heddle/contracts/Ids";
+import type { Project, ThreadSummary } from "@heddle/contracts/ReadModel";
+import type { Reaction, ReactionKind } from "@heddle/domain/Reaction";
+import { DiffBlobs } from "@heddle/event-store/DiffBlobs";
+import type { ClaimedEffect } from "@heddle/event-store/Effects";
+import { Queries } from "@heddle/projections/Queries";
+import { Context, Effect, Layer, Schema } from "effect";
+import { AgentSessions } from "./AgentSessions.ts";
+import { commandIdFrom, messageIdFrom } from "./DerivedId.ts";
+import { Engine } from "./Engine.ts";
+import type { Origin } from "./GroupWriter.ts";
+import { TurnStarter } from "./TurnStarter.ts";
+import { resolveWorkspace } from "./Workspace.ts";
+
+/** The thing that an effect is about is gone. */
+export class Gone extends Schema.TaggedError<Gone>()("Gone", { message: Schema.String }) {}
+
+type Of<Kind extends ReactionKind> = Extract<Reaction, { kind: Kind }>;
+type Handler<Kind extends ReactionKind, R> = (reaction: Of<Kind>, origin: Origin) => Effect.Effect<string, unknown, R>;
+type Handlers = { readonly [Kind in ReactionKind]: Handler<Kind, never> };
+
+export class Reactions extends Context.Service<
+  Reactions,
+  {
+    /** Carries out an effect, and says in a word what came of it. A failure means: try again later. */
+    readonly run: (effect: ClaimedEffect, origin: Origin) => Effect.Effect<string, unknown>;
+  }
+>()("heddle/orchestrator/Reactions") {
+  static readonly layer = Layer.effect(
+    Reactions,
+    Effect.gen(function* () {
+      const engine = yield* Engine;
+      const queries = yield* Queries;
+      const sessions = yield* AgentSessions;
+      const starter = yield* TurnStarter;
+      const checkpoints = yield* CheckpointStore;
+      const blobs = yield* DiffBlobs;
+
+      const threadAndProject = Effect.fnUntraced(function* (threadId: ThreadId) {
+        const thread = yield* queries.thread(threadId);
+        const project = thread && (yield* queries.project(thread.projectId));
+        if (!thread || !project) return yield* new Gone({ message: `Thread ${threadId} is not in the read model.` });
+        return { thread, project };
+      });
+
+      /** Where the thread's refs are kept; undefined when the folder itself is gone. */
+      const workspaceOf = ({ thread, project }: { readonly thread: ThreadSummary; readonly project: Project }) =>
+        resolveWorkspace(project, thread.worktreePath).pipe(
+          Effect.catchTag("WorkspaceUnavailable", () => Effect.succeed(undefined)),
+        );
+
+      const revert = Effect.fnUntraced(function* ({ threadId, turnCount }: Of<"checkpoint.revert">, origin: Origin) {
+        const { thread, project } = yield* threadAndProject(threadId);
+        const live = sessions.get(threadId);
+        // The agent remembers what is being undone: it goes on in a fresh session.
+        if (live) {
+          yield* sessions.end(live, { status: "stopped", turnStatus: "interrupted", reason: null, waiting: "continue" });
+        }
+        const workspace = yield* resolveWorkspace(project, thread.worktreePath);
+        const latestTurnCount = yield* queries.turnCount(threadId);
+        const reverted = yield* checkpoints.revert({ workspace, threadId, turnCount, latestTurnCount });
+        yield* blobs.dropAfter(threadId, turnCount);
+        yield* engine.dispatch(
+          {
+            type: "thread.checkpoint.revert.complete",
+            commandId: commandIdFrom("reverted", origin.causationEventId ?? threadId),
+            threadId,
+            turnCount,
+            files: reverted.files.map(({ path }) => path),
+            safetyRef: reverted.safetyRef,
+          },
+          origin,
+        );
+        return `restored ${reverted.files.length} files`;
+      });
+
+      const failRevert = (threadId: ThreadId, origin: Origin, reason: string) =>
+        Effect.gen(function* () {
+          const id = origin.causationEventId ?? threadId;
+          yield* engine.dispatch(
+            { type: "thread.checkpoint.revert.fail", commandId: commandIdFrom("revert-failed", id), threadId, reason },
+            origin,
+          );
+          yield* engine.dispatch(
+            {
+              type: "thread.activity.append",
+              commandId: commandIdFrom("revert-failed-activity", id),
+              threadId,
+              turnId: null,
+              tone: "error",
+              kind: "revert.failed",
+              summary: "The files could not be taken back",
+              detail: { reason },
+            },
+            origin,
+          );
+          return `failed: ${reason}`;
+        });
+
+      const handlers: Handlers = {
+        "turn.start": (reaction, origin) => starter.start(reaction, origin),
+        "turn.steer": ({ threadId }, origin) => starter.steer(threadId, origin),
+        "turn.interrupt": Effect.fnUntraced(function* ({ threadId, turnId }) {
+          const live = sessions.get(threadId);
+          if (!live) return "no session";
+          yield* sessions.interrupt(live, turnId);
+          return "interrupted";
+        }),
+        "approval.respond": Effect.fnUntraced(function* ({ threadId, requestId, decision }, origin) {
+          const live = sessions.get(threadId);
+          const request = live?.ingest.openRequest(requestId);
+          if (!live || !request) {
+            const commandId = commandIdFrom("request-expired", requestId);
+            yield* engine
+              .dispatch({ type: "thread.approval.resolve", commandId, threadId, requestId, outcome: "expired" }, origin)
+              .pipe(Effect.catchTag("CommandRejected", () => Effect.void));
+            return "expired";
+          }
+          const deliver = live.agent.respondApproval(request.requestKey, decision);
+          yield* live.ingest.answer(requestId, decision, deliver);
+          return decision;
+        }),
+        "user-input.respond": Effect.fnUntraced(function* ({ threadId, requestId, answers }, origin) {
+          const live = sessions.get(threadId);
+          const request = live?.ingest.openRequest(requestId);
+          if (!live || !request) {
+            const commandId = commandIdFrom("request-expired", requestId);
+            yield* engine
+              .dispatch({ type: "thread.user-input.resolve", commandId, threadId, requestId, outcome: "expired" }, origin)
+              .pipe(Effect.catchTag("CommandRejected", () => Effect.void));
+            return "expired";
+          }
+          const deliver = live.agent.respondUserInput(request.requestKey, answers);
+          yield* live.ingest.answer(requestId, "answered", deliver);
+          return "answered";
+        }),
+        "runtime-mode.apply": Effect.fnUntraced(function* ({ threadId, runtimeMode }) {
+          const live = sessions.get(threadId);
+          if (!live) return "no session";
+          yield* live.agent.setRuntimeMode(runtimeMode);
+          return runtimeMode;
+        }),
+        "checkpoint.revert": (reaction, origin) =>
+          revert(reaction, origin).pipe(
+            Effect.catchTag(["CheckpointError", "WorkspaceUnavailable", "Gone"], (error) =>
+              failRevert(reaction.threadId, origin, error.message),
+            ),
+          ),
+        "session.stop": Effect.fnUntraced(function* ({ threadId }, origin) {
+          const ending = {
+            status: "stopped",
+            turnStatus: "interrupted",
+            reason: "Stopped by a person.",
+            waiting: "withdraw",
+          } as const;
+          const live = sessions.get(threadId);
+          if (live) {
+            yield* sessions.end(live, ending);
+            return "stopped";
+          }
+          const commandId = commandIdFrom("session-stop", origin.causationEventId ?? threadId);
+          yield* engine.dispatch({ type: "thread.session.end", commandId, threadId, ...ending }, origin);
+          return "no session";
+        }),
+        "thread.copy-history": Effect.fnUntraced(function* ({ threadId }, origin) {
+          const { thread } = yield* threadAndProject(threadId);
+          if (!thread.forkedFrom) return "not a fork";
+          const history = yield* queries.history(thread.forkedFrom.threadId, thread.forkedFrom.turnCount);
+          for (const { messageId, role, text, createdAt } of history) {
+            yield* engine.dispatch(
+              {
+                type: "thread.message.import",
+                commandId: commandIdFrom("import", threadId, messageId),
+                threadId,
+                messageId: messageIdFrom(threadId, messageId),
+                role,
+                text,
+                createdAt,
+              },
+              origin,
+            );
+          }
+          return `copied ${history.length} messages`;
+        }),
+        "thread.clean-up": Effect.fnUntraced(function* ({ threadId }) {
+          const live = sessions.get(threadId);
+          if (live) {
+            yield* sessions.end(live, { status: "stopped", turnStatus: "interrupted", reason: null, waiting: "withdraw" });
+          }
+          const workspace = yield* workspaceOf(yield* threadAndProject(threadId));
+          if (workspace !== undefined) yield* checkpoints.prune({ workspace, threadId });
+          yield* blobs.dropAfter(threadId, -1);
+          return "cleaned up";
+        }),
+        "project.clean-up": Effect.fnUntraced(function* ({ projectId }, origin) {
+          const threadIds = yield* queries.threadsOf(projectId);
+          for (const threadId of threadIds) {
+            const commandId = commandIdFrom("delete-with-project", projectId, threadId);
+            yield* engine
+              .dispatch({ type: "thread.delete", commandId, threadId }, origin)
+              .pipe(Effect.catchTag("CommandRejected", () => Effect.void));
+          }
+          return `deleted ${threadIds.length} threads`;
+        }),
+      };
+
+      return Reactions.of({
+        run: (effect, origin) => {
+          // The row was written from a Reaction, by this code or an earlier version of it.
+          const reaction = { kind: effect.kind, ...(effect.payload as object) } as Reaction;
+          const handler = handlers[reaction.kind] as Handler<ReactionKind, never> | undefined;
+          return handler
+            ? handler(reaction, origin)
+            : Effect.fail(new Gone({ message: `No such kind of effect: ${effect.kind}` }));
+        },
+      });
+    }),
+  );
+}

@@ -1,0 +1,82 @@
+/**
+ * At start, before anything is served: no process of this server is left, so whatever claims to be running is not. Turns
+ * end as interrupted, open requests as expired, sessions as stopped; turns that had not begun stay, and begin again.
+ */
+import type { Turn } from "@heddle/contracts/ReadModel";
+import { commandOfTurn } from "@heddle/domain/Thread";
+import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
+import { Queries, type UnsettledThread } from "@heddle/projections/Queries";
+import { Clock, Effect } from "effect";
+import { turnStartedEventId } from "./AgentSessions.ts";
+import type { Origin } from "./GroupWriter.ts";
+import { commandIdFrom } from "./DerivedId.ts";
+import { Engine } from "./Engine.ts";
+import { TurnCheckpoints } from "./TurnCheckpoints.ts";
+import { resolveWorkspace } from "./Workspace.ts";
+
+/** What is settled belongs to the chain of the turn that was cut short. */
+const originOf = (turn: Turn | null): Origin => ({
+  actor: "server",
+  causationEventId: turn && turnStartedEventId(turn.turnId),
+  correlationId: turn && commandOfTurn(turn.turnId),
+  metadata: {},
+});
+
+const REASON = "The server stopped while this ran.";
+
+/** Settles every thread that claims to be alive, and gives how many there were. */
+export const recover = Effect.fn("recover")(function* () {
+  const queries = yield* Queries;
+  const runtime = yield* SessionRuntime;
+  const startedAt = yield* Clock.currentTimeMillis;
+  for (const { providerSessionId } of yield* runtime.alive) yield* runtime.setStatus(providerSessionId, "stopped");
+  const unsettled = yield* queries.unsettledThreads;
+  yield* Effect.forEach(unsettled, (thread) => settle(thread, startedAt), { concurrency: 4, discard: true });
+  if (unsettled.length > 0) {
+    yield* Effect.logInfo(`Settled ${unsettled.length} threads whose agents did not outlive the last run.`);
+  }
+  return unsettled.length;
+});
+
+const settle = Effect.fnUntraced(function* ({ threadId, runningTurn }: UnsettledThread, startedAt: number) {
+  const engine = yield* Engine;
+  if (runningTurn) yield* captureEnd(runningTurn);
+  yield* engine
+    .dispatch(
+      {
+        type: "thread.session.end",
+        commandId: commandIdFrom("recovered", threadId, startedAt),
+        threadId,
+        status: runningTurn ? "interrupted" : "stopped",
+        turnStatus: "interrupted",
+        reason: REASON,
+        waiting: "continue",
+      },
+      originOf(runningTurn),
+    )
+    .pipe(Effect.catchTag("CommandRejected", (rejected) => Effect.logDebug(rejected.message)));
+});
+
+/** What the turn had changed before the crash can be seen and taken back like any other. */
+const captureEnd = Effect.fnUntraced(function* (turn: Turn) {
+  const queries = yield* Queries;
+  const checkpoints = yield* TurnCheckpoints;
+  const thread = yield* queries.thread(turn.threadId);
+  const project = thread && (yield* queries.project(thread.projectId));
+  if (!thread || !project) return;
+  yield* resolveWorkspace(project, thread.worktreePath).pipe(
+    Effect.flatMap((workspace) =>
+      checkpoints.captureEnd(
+        {
+          threadId: turn.threadId,
+          turnId: turn.turnId,
+          turnCount: turn.turnCount,
+          workspace,
+          assistantMessageId: turn.assistantMessageId,
+        },
+        originOf(turn),
+      ),
+    ),
+    Effect.catchTag(["WorkspaceUnavailable", "CommandRejected"], (error) => Effect.logWarning(error.message)),
+  );
+});

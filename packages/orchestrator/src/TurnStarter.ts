@@ -1,0 +1,122 @@
+/** Takes a turn that was asked for to its agent: folder, checkpoint, session, and the prompt. */
+import type { EventEnvelope } from "@heddle/contracts/Events";
+import type { ThreadId } from "@heddle/contracts/Ids";
+import type { Attachment } from "@heddle/contracts/Model";
+import type { Reaction } from "@heddle/domain/Reaction";
+import { EventStore } from "@heddle/event-store/EventStore";
+import { Queries } from "@heddle/projections/Queries";
+import { Context, Effect, Layer } from "effect";
+import { AgentSessions, type SessionFailure } from "./AgentSessions.ts";
+import { commandIdFrom } from "./DerivedId.ts";
+import { Engine } from "./Engine.ts";
+import type { Origin } from "./GroupWriter.ts";
+import { TurnCheckpoints } from "./TurnCheckpoints.ts";
+import { resolveWorkspace } from "./Workspace.ts";
+
+type ReadFailure = Effect.Error<Queries["Service"]["shellSnapshot"]> | Effect.Error<EventStore["Service"]["head"]>;
+type StartFailure = SessionFailure | ReadFailure | Effect.Error<ReturnType<EventStore["Service"]["readById"]>>;
+
+interface Prompt {
+  readonly request: EventEnvelope<"thread.turn-start-requested" | "thread.turn-steer-requested">;
+  readonly text: string;
+  readonly attachments: ReadonlyArray<Attachment>;
+}
+
+export class TurnStarter extends Context.Service<
+  TurnStarter,
+  {
+    /** What cannot work (no such agent, no such folder) ends the turn with an error, and is no failure here. */
+    readonly start: (
+      reaction: Extract<Reaction, { kind: "turn.start" }>,
+      origin: Origin,
+    ) => Effect.Effect<string, StartFailure>;
+    readonly steer: (threadId: ThreadId, origin: Origin) => Effect.Effect<string, StartFailure>;
+  }
+>()("heddle/orchestrator/TurnStarter") {
+  static readonly layer = Layer.effect(
+    TurnStarter,
+    Effect.gen(function* () {
+      const store = yield* EventStore;
+      const queries = yield* Queries;
+      const engine = yield* Engine;
+      const sessions = yield* AgentSessions;
+      const checkpoints = yield* TurnCheckpoints;
+
+      /** The request, and the words that it is about: its cause is the message, or the prompt that waited. */
+      const promptOf = Effect.fnUntraced(function* (origin: Origin) {
+        const request = origin.causationEventId && (yield* store.readById(origin.causationEventId));
+        if (!request) return undefined;
+        if (request.eventType !== "thread.turn-start-requested" && request.eventType !== "thread.turn-steer-requested") {
+          return undefined;
+        }
+        const said = request.causationEventId && (yield* store.readById(request.causationEventId));
+        if (!said || (said.eventType !== "thread.message-sent" && said.eventType !== "thread.turn-queued")) {
+          return undefined;
+        }
+        const { text, attachments } = said.payload;
+        return { request, text, attachments } satisfies Prompt;
+      });
+
+      const inputOf = ({ request, text, attachments }: Prompt) => ({
+        text,
+        attachments,
+        ...(request.payload.model && { model: request.payload.model }),
+        ...(request.payload.effort !== undefined && { effort: request.payload.effort }),
+      });
+
+      const start = Effect.fnUntraced(function* (
+        { threadId, turnId }: Extract<Reaction, { kind: "turn.start" }>,
+        origin: Origin,
+      ) {
+        const prompt = yield* promptOf(origin);
+        const thread = yield* queries.thread(threadId);
+        const project = thread && (yield* queries.project(thread.projectId));
+        if (!prompt || !thread || !project || thread.deletedAt !== null) return "nothing to start";
+        const workspace = yield* resolveWorkspace(project, thread.worktreePath);
+        const turnCount = (yield* queries.turnCount(threadId)) + 1;
+        const model = prompt.request.payload.model ?? thread.model;
+        const session = yield* sessions.ensure(thread, model, workspace, origin);
+        yield* checkpoints.captureStart(threadId, turnCount, workspace);
+        yield* sessions.begin(session, { turnId, turnCount }, inputOf(prompt), origin);
+        return "started";
+      });
+
+      return TurnStarter.of({
+        start: Effect.fn("TurnStarter.start")(function* (reaction, origin) {
+          const { threadId, turnId } = reaction;
+          const fail = (reason: string) =>
+            engine
+              .dispatch(
+                {
+                  type: "thread.turn.complete",
+                  commandId: commandIdFrom("turn-failed", turnId),
+                  threadId,
+                  turnId,
+                  status: "error",
+                  reason,
+                },
+                origin,
+              )
+              .pipe(
+                Effect.as(`failed: ${reason}`),
+                Effect.catchTag("CommandRejected", () => Effect.succeed("ended before it began")),
+              );
+          return yield* start(reaction, origin).pipe(
+            Effect.catchTags({
+              // It was interrupted, or its thread was deleted, before it began.
+              CommandRejected: () => Effect.succeed("ended before it began"),
+              ProviderError: (error) => fail(error.message),
+              WorkspaceUnavailable: (error) => fail(error.message),
+            }),
+          );
+        }),
+        steer: Effect.fn("TurnStarter.steer")(function* (threadId, origin) {
+          const prompt = yield* promptOf(origin);
+          const live = sessions.get(threadId);
+          if (!prompt || live?.ingest.currentTurn()?.turnId !== prompt.request.payload.turnId) return "the turn was over";
+          return yield* live.agent.steer(inputOf(prompt)).pipe(Effect.as("steered"));
+        }),
+      });
+    }),
+  );
+}
