@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
+import { acquireExclusiveLock } from "@heddle/event-store/ExclusiveLock";
 import { Clock, Effect, Schema } from "effect";
 
 export interface DataDirectory {
@@ -10,7 +11,11 @@ export interface DataDirectory {
   readonly database: string;
   /** What a connection must show; in a file that only the owner can read. */
   readonly tokenFile: string;
-  /** Who serves this folder, and where. */
+  /** Held by the process that uses this folder. */
+  readonly lockFile: string;
+  /** Which process that is. */
+  readonly ownerFile: string;
+  /** Where the server of this folder listens. */
   readonly serverFile: string;
   readonly settingsFile: string;
 }
@@ -22,12 +27,16 @@ export class DataDirectoryError extends Schema.TaggedError<DataDirectoryError>()
   cause: Schema.optionalKey(Schema.Defect()),
 }) {}
 
-/** Another server serves the data directory. */
+/** Another process uses the data directory. */
 export class DataDirectoryInUse extends Schema.TaggedError<DataDirectoryInUse>()("DataDirectoryInUse", {
   path: Schema.String,
-  pid: Schema.Int,
+  /** Null where it has not yet said who it is. */
+  pid: Schema.NullOr(Schema.Int),
   message: Schema.String,
 }) {}
+
+const OwnerRecord = Schema.Struct({ pid: Schema.Int });
+const OwnerRecordJson = Schema.fromJsonString(OwnerRecord);
 
 export const ServerRecord = Schema.Struct({
   pid: Schema.Int,
@@ -61,6 +70,8 @@ export const dataDirectoryAt = (path: string): DataDirectory => ({
   path,
   database: join(path, "heddle.db"),
   tokenFile: join(path, "token"),
+  lockFile: join(path, "lock"),
+  ownerFile: join(path, "owner.json"),
   serverFile: join(path, "server.json"),
   settingsFile: join(path, "settings.json"),
 });
@@ -128,7 +139,30 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-/** Writes who serves the folder, for as long as the scope is open. */
+/** Makes this process the only one that uses the folder, for as long as the scope is open. */
+export const ownDataDirectory = Effect.fn("ownDataDirectory")(function* (directory: DataDirectory) {
+  yield* acquireExclusiveLock(directory.lockFile).pipe(
+    Effect.catchTag("LockUnavailable", (error) =>
+      error.held
+        ? Effect.flatMap(inUse(directory), Effect.fail)
+        : Effect.fail(new DataDirectoryError({ path: directory.path, message: error.message, cause: error.cause })),
+    ),
+  );
+  const owner: typeof OwnerRecord.Type = { pid: process.pid };
+  yield* attempt(directory.ownerFile, "write", () => writeFile(directory.ownerFile, JSON.stringify(owner)));
+  // What a dead server left says where nobody listens any more.
+  yield* attempt(directory.serverFile, "remove", () => rm(directory.serverFile, { force: true }));
+});
+
+const inUse = Effect.fnUntraced(function* ({ path, ownerFile }: DataDirectory) {
+  const text = (yield* readIfThere(ownerFile)) ?? "";
+  const owner = Schema.decodeUnknownOption(OwnerRecordJson)(text);
+  const pid = owner._tag === "Some" ? owner.value.pid : null;
+  const message = `${pid === null ? "Another process" : `Process ${pid}`} uses ${path} already. Use that server, stop it${pid === null ? "" : ` (kill ${pid})`}, or give this one another --data-dir.`;
+  return new DataDirectoryInUse({ path, pid, message });
+});
+
+/** Writes where the server of the folder listens, for as long as the scope is open. */
 export const announceServer = (directory: DataDirectory, address: { readonly host: string; readonly port: number }) =>
   Effect.acquireRelease(
     Effect.gen(function* () {

@@ -22,9 +22,8 @@ import {
   announceServer,
   createDataDirectory,
   type DataDirectory,
-  DataDirectoryInUse,
   ensureToken,
-  findServer,
+  ownDataDirectory,
 } from "./DataDirectory.ts";
 import { handlersLayer } from "./Handlers.ts";
 import { answerBadFrames, frameSerialization } from "./RpcFrames.ts";
@@ -63,10 +62,11 @@ const orchestrationLayer = (directory: DataDirectory, settings: Effect.Success<R
   );
 };
 
+// A refused upgrade ends its connection.
 const refuse = ({ status, error, message }: Refusal) =>
   HttpServerResponse.jsonUnsafe(
     { error, message },
-    { status, headers: status === 401 ? { "www-authenticate": "Bearer" } : {} },
+    { status, headers: { connection: "close", ...(status === 401 && { "www-authenticate": "Bearer" }) } },
   );
 
 /** `/rpc`: the checks come before the upgrade, so that nobody who fails them gets a socket. */
@@ -127,14 +127,7 @@ export const serverLayer = ({ directory, port }: ServerOptions) =>
   Layer.unwrap(
     Effect.gen(function* () {
       yield* createDataDirectory(directory);
-      const other = yield* findServer(directory);
-      if (other && other.pid !== process.pid) {
-        return yield* new DataDirectoryInUse({
-          path: directory.path,
-          pid: other.pid,
-          message: `Process ${other.pid} serves ${directory.path} already, at http://${other.host}:${other.port}. Use that one, stop it (kill ${other.pid}), or give this one another --data-dir.`,
-        });
-      }
+      yield* ownDataDirectory(directory);
       const token = yield* ensureToken(directory);
       const settings = yield* readSettings(directory);
       const node = NodeHttpServer.layer(() => createServer(), {

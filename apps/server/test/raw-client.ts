@@ -15,7 +15,7 @@ export type Exit =
 /** A failure of a method, as the frame carried it. */
 export class RpcFailure extends Error {
   readonly error: Json;
-  readonly cause: Json;
+  override readonly cause: Json;
   constructor(cause: Json) {
     super(JSON.stringify(cause));
     this.cause = cause;

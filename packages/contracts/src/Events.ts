@@ -216,6 +216,9 @@ export const EventPayloads = {
     removedTurnIds: Schema.Array(TurnId),
     latestTurnId: Schema.NullOr(TurnId),
     files: Schema.Array(Schema.String),
+    /** Changed by the turns as well, but left as they are, since taking them back was not safe. */
+    skipped: Schema.Array(Schema.Struct({ path: Schema.String, reason: Schema.String })),
+    /** The files as they were before the revert. */
     safetyRef: CheckpointRef,
   }),
 

@@ -124,7 +124,7 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
       });
     }
     case "thread.checkpoint.revert.complete": {
-      const { turnCount, files, safetyRef } = command;
+      const { turnCount, files, skipped, safetyRef } = command;
       if (thread.revertingTo !== turnCount) return noRevert;
       const removed = [...thread.turns].filter(([count]) => count > turnCount);
       return accept({
@@ -135,6 +135,7 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
           removedTurnIds: removed.map(([, turn]) => turn.turnId),
           latestTurnId: thread.turns.get(turnCount)?.turnId ?? null,
           files,
+          skipped,
           safetyRef,
         },
       });

@@ -16,6 +16,10 @@ export type Decision = ReadonlyArray<DecidedEvent> | Rejection;
 
 export const accept = (...events: ReadonlyArray<DecidedEvent>): Decision => events;
 
-export const reject = (code: RejectionCode, message: string): Rejection => ({ rejected: true, code, message });
+export const reject = (code: RejectionCode, message: string): Rejection => ({
+  rejected: true,
+  code,
+  message,
+});
 
 export const isRejection = (decision: Decision): decision is Rejection => "rejected" in decision;

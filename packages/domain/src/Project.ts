@@ -59,7 +59,10 @@ export const decideProject = (project: ProjectState, command: ProjectCommand): D
       if (refused) return refused;
       const { type: _, commandId: __, ...payload } = command;
       if (Object.keys(payload).length === 1) {
-        return reject("nothing-to-update", "Give at least one of title, workspaceRoot, defaultModel, scripts.");
+        return reject(
+          "nothing-to-update",
+          "Give at least one of title, workspaceRoot, defaultModel, scripts.",
+        );
       }
       return accept({ eventType: "project.meta-updated", payload });
     }

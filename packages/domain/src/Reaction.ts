@@ -9,7 +9,12 @@ import type { ApprovalDecision, RuntimeMode } from "@heddle/contracts/Model";
 
 export type Reaction =
   | { readonly kind: "turn.start"; readonly threadId: ThreadId; readonly turnId: TurnId }
-  | { readonly kind: "turn.steer"; readonly threadId: ThreadId; readonly turnId: TurnId; readonly messageId: string }
+  | {
+      readonly kind: "turn.steer";
+      readonly threadId: ThreadId;
+      readonly turnId: TurnId;
+      readonly messageId: string;
+    }
   | { readonly kind: "turn.interrupt"; readonly threadId: ThreadId; readonly turnId: TurnId }
   | {
       readonly kind: "approval.respond";

@@ -117,6 +117,7 @@ export interface UserInputResolve extends Base<"thread.user-input.resolve"> {
 export interface RevertComplete extends Base<"thread.checkpoint.revert.complete"> {
   readonly turnCount: number;
   readonly files: ReadonlyArray<string>;
+  readonly skipped: ReadonlyArray<{ readonly path: string; readonly reason: string }>;
   readonly safetyRef: CheckpointRef;
 }
 

@@ -43,7 +43,14 @@ export const decideThread = (context: ThreadContext, command: ThreadCommand): De
     case "live":
       if (command.type === "thread.delete") {
         return accept(
-          ...endings(thread, command.threadId, context.now, "interrupted", "The thread was deleted.", "withdraw"),
+          ...endings(
+            thread,
+            command.threadId,
+            context.now,
+            "interrupted",
+            "The thread was deleted.",
+            "withdraw",
+          ),
           ...(sessionAlive(thread) ? [sessionSet(thread, command.threadId, "stopped", null)] : []),
           { eventType: "thread.deleted", payload: { threadId: command.threadId } },
         );
@@ -52,7 +59,10 @@ export const decideThread = (context: ThreadContext, command: ThreadCommand): De
   }
 };
 
-export const threadNotFound = reject("thread-not-found", "There is no such thread. Create it with thread.create.");
+export const threadNotFound = reject(
+  "thread-not-found",
+  "There is no such thread. Create it with thread.create.",
+);
 export const threadDeleted = reject(
   "thread-deleted",
   "The thread was deleted; nothing can be done in it any more.",
@@ -120,7 +130,10 @@ const decideLive = (context: ThreadContext, thread: LiveThread, command: LiveCom
         return reject("nothing-to-update", "Give at least one of title, model, branch, worktreePath.");
       }
       if (payload.worktreePath !== undefined && turnInProgress(thread)) {
-        return reject("turn-in-progress", "The agent works in the present folder; change it when the turn has ended.");
+        return reject(
+          "turn-in-progress",
+          "The agent works in the present folder; change it when the turn has ended.",
+        );
       }
       return accept({ eventType: "thread.meta-updated", payload });
     }
@@ -169,7 +182,8 @@ const decideLive = (context: ThreadContext, thread: LiveThread, command: LiveCom
     case "thread.checkpoint.revert":
       return revert(thread, command);
     case "thread.session.stop": {
-      if (!sessionAlive(thread) && !turnInProgress(thread)) return reject("no-session", "No agent runs for this thread.");
+      if (!sessionAlive(thread) && !turnInProgress(thread))
+        return reject("no-session", "No agent runs for this thread.");
       return accept({
         eventType: "thread.session-stop-requested",
         payload: { threadId, createdAt: command.createdAt },
@@ -180,7 +194,11 @@ const decideLive = (context: ThreadContext, thread: LiveThread, command: LiveCom
 
 type Of<Type extends ThreadCommand["type"]> = Extract<ThreadCommand, { type: Type }>;
 
-const startTurn = (context: ThreadContext, thread: LiveThread, command: Of<"thread.turn.start">): Decision => {
+const startTurn = (
+  context: ThreadContext,
+  thread: LiveThread,
+  command: Of<"thread.turn.start">,
+): Decision => {
   const { threadId, message, model, effort, createdAt } = command;
   const request = {
     turnId: turnIdFor(command.commandId),
@@ -189,7 +207,12 @@ const startTurn = (context: ThreadContext, thread: LiveThread, command: Of<"thre
     ...(effort !== undefined && { effort }),
     createdAt,
   };
-  const turn = { ...request, commandId: command.commandId, text: message.text, attachments: message.attachments };
+  const turn = {
+    ...request,
+    commandId: command.commandId,
+    text: message.text,
+    attachments: message.attachments,
+  };
   if (thread.archived) {
     return reject("thread-archived", "The thread is archived. Take it back with thread.unarchive first.");
   }
@@ -260,7 +283,8 @@ const interruptTurn = (
     payload: { threadId, turnId, createdAt },
   };
   if (turnId === thread.activeTurn?.turnId) return accept(requested);
-  const waiting = turnId === thread.requestedTurn?.turnId || thread.queue.some((turn) => turn.turnId === turnId);
+  const waiting =
+    turnId === thread.requestedTurn?.turnId || thread.queue.some((turn) => turn.turnId === turnId);
   if (!waiting) {
     return reject("turn-not-found", "That turn is neither in progress nor queued.");
   }
@@ -286,12 +310,19 @@ const requireOpenRequest = (
 ) => {
   const request = thread.openRequests.get(requestId);
   if (!request) {
-    return reject("request-not-found", "No such request is open: it was answered, taken back, or it expired.");
+    return reject(
+      "request-not-found",
+      "No such request is open: it was answered, taken back, or it expired.",
+    );
   }
   if (request.kind !== kind) {
-    return reject("request-kind-mismatch", `That request is an ${request.kind}; answer it with the command for it.`);
+    return reject(
+      "request-kind-mismatch",
+      `That request is an ${request.kind}; answer it with the command for it.`,
+    );
   }
-  if (request.answered) return reject("request-closed", "That request is answered already; the first answer wins.");
+  if (request.answered)
+    return reject("request-closed", "That request is answered already; the first answer wins.");
   return undefined;
 };
 

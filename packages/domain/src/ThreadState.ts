@@ -182,7 +182,8 @@ const evolveLive = (state: LiveThread, event: NewEvent): ThreadState => {
 const without = (queue: ReadonlyArray<QueuedTurn>, turnId: TurnId): ReadonlyArray<QueuedTurn> =>
   queue.some((turn) => turn.turnId === turnId) ? queue.filter((turn) => turn.turnId !== turnId) : queue;
 
-const withEntry = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> => new Map(map).set(key, value);
+const withEntry = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> =>
+  new Map(map).set(key, value);
 
 const opened = (state: LiveThread, requestId: ApprovalRequestId, request: OpenRequest): LiveThread => ({
   ...state,

@@ -47,7 +47,11 @@ export const startRequested = (threadId: ThreadId, turn: QueuedTurn): ReadonlyAr
 };
 
 /** Every open request ends as expired: nobody is left to receive an answer. */
-export const expireRequests = (thread: LiveThread, threadId: ThreadId, now: string): ReadonlyArray<NewEvent> =>
+export const expireRequests = (
+  thread: LiveThread,
+  threadId: ThreadId,
+  now: string,
+): ReadonlyArray<NewEvent> =>
   [...thread.openRequests].map(([requestId, request]) => ({
     eventType: request.kind === "approval" ? "thread.approval-resolved" : "thread.user-input-resolved",
     payload: { threadId, requestId, outcome: "expired", resolvedAt: now },
@@ -62,7 +66,8 @@ export const endings = (
   reason: string | null,
   waiting: "withdraw" | "continue",
 ): ReadonlyArray<NewEvent> => {
-  const turns = waiting === "withdraw" ? [thread.activeTurn, thread.requestedTurn, ...thread.queue] : [thread.activeTurn];
+  const turns =
+    waiting === "withdraw" ? [thread.activeTurn, thread.requestedTurn, ...thread.queue] : [thread.activeTurn];
   return [
     ...expireRequests(thread, threadId, now),
     ...turns.flatMap((turn): ReadonlyArray<NewEvent> =>

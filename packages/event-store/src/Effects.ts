@@ -135,8 +135,10 @@ export class Effects extends Context.Service<
         complete: (effectId, outcome) => settle(effectId, "done", outcome),
         retry: (effectId, dueAt, outcome) => settle(effectId, "pending", outcome, dueAt),
         bury: (effectId, outcome) => settle(effectId, "dead", outcome),
+        // The first condition is the one by which SQLite finds the index of open effects.
         releaseClaims: sql`UPDATE orchestration_effects
-          SET status = 'pending', lease_owner = NULL, lease_until = NULL WHERE status = 'claimed'`.pipe(Effect.asVoid),
+          SET status = 'pending', lease_owner = NULL, lease_until = NULL
+          WHERE status IN ('pending', 'claimed') AND status = 'claimed'`.pipe(Effect.asVoid),
       });
     }),
   );

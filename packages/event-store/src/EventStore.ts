@@ -112,19 +112,23 @@ export class EventStore extends Context.Service<
         ...eventReads(sql),
         append: (events) =>
           insert(events.map(toRow)).pipe(
-            Effect.catchReason("SqlError", "UniqueViolation", () =>
-              Effect.fail(
-                new StreamVersionConflict({
-                  sequence: events[0]?.event.sequence ?? 0,
-                  message: "The log has moved on: another writer appended to this database.",
-                }),
-              ),
-            ),
+            Effect.catchReasons("SqlError", {
+              UniqueViolation: () => Effect.fail(conflict(events)),
+              // SQLite tells a taken primary key from other broken constraints by its words only.
+              ConstraintError: (reason, error) =>
+                Effect.fail(String(reason.cause).includes("UNIQUE constraint failed") ? conflict(events) : error),
+            }),
           ),
       });
     }),
   );
 }
+
+const conflict = (events: ReadonlyArray<EncodedEvent>) =>
+  new StreamVersionConflict({
+    sequence: events[0]?.event.sequence ?? 0,
+    message: "The log has moved on: another writer appended to this database.",
+  });
 
 const toRow = ({ event, payloadJson }: EncodedEvent): ReadonlyArray<unknown> => [
   event.sequence,

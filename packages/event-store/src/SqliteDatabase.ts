@@ -2,9 +2,17 @@
  * The SQLite file, opened once for writing and once for reading (docs/adr/0004-sqlite-settings.md gives each pragma's
  * reason). Two connections, since on one a reader would have to wait for the writer's transaction.
  */
+import { DatabaseSync } from "node:sqlite";
 import { SqliteClient } from "@effect/sql-sqlite-node";
-import { Context, Effect, Layer } from "effect";
-import { SqlClient, type SqlError } from "effect/sql";
+import { Context, Effect, Layer, Schema } from "effect";
+import { SqlClient, type SqlConnection, type SqlError } from "effect/sql";
+
+/** The database file cannot be opened at all. */
+export class DatabaseUnavailable extends Schema.TaggedError<DatabaseUnavailable>()("DatabaseUnavailable", {
+  path: Schema.String,
+  message: Schema.String,
+  cause: Schema.Defect(),
+}) {}
 
 const WRITER_PRAGMAS = [
   // What was answered is on disk: the WAL is flushed at each commit.
@@ -31,8 +39,22 @@ const withPragmas = (pragmas: ReadonlyArray<string>, filename: string, disableWA
     }),
   ).pipe(Layer.provide(SqliteClient.layer({ filename, disableWAL })));
 
+/** The client takes a file that cannot be opened for a bug in the program; it is asked before. */
+const openable = (path: string) =>
+  Effect.try({
+    try: () => new DatabaseSync(path).close(),
+    catch: (cause) =>
+      new DatabaseUnavailable({
+        path,
+        message: `The database ${path} cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}. Look at its permissions and at the disk, or restore a backup.`,
+        cause,
+      }),
+  });
+
 /** The writer's connection: the only one that changes anything. Fails where the file cannot be opened or written. */
-export const writerLayer = (filename: string): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
+export const writerLayer = (
+  filename: string,
+): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError | DatabaseUnavailable> =>
   Layer.effect(
     SqlClient.SqlClient,
     Effect.gen(function* () {
@@ -40,9 +62,40 @@ export const writerLayer = (filename: string): Layer.Layer<SqlClient.SqlClient, 
       // Takes effect on an empty file only, and before WAL is set.
       yield* sql.unsafe("PRAGMA auto_vacuum = INCREMENTAL");
       yield* sql.unsafe("PRAGMA journal_mode = WAL");
-      return sql;
+      return Object.assign(sql, { withTransaction: recoveringTransactions(sql) });
     }),
-  ).pipe(Layer.provide(withPragmas(WRITER_PRAGMAS, filename, true)));
+  ).pipe(
+    Layer.provide(withPragmas(WRITER_PRAGMAS, filename, true)),
+    Layer.provide(Layer.effectDiscard(openable(filename))),
+  );
+
+/**
+ * Transactions that leave a clean connection behind, whatever fails. SQLite ends a transaction by itself after some errors
+ * (a full disk), where a ROLLBACK then fails, and keeps it open after others (a failed COMMIT); the driver cannot be
+ * asked which (https://www.sqlite.org/lang_transaction.html, 2.3). So a ROLLBACK may fail here, and a BEGIN that finds a
+ * transaction open ends it and tries once more.
+ */
+const recoveringTransactions = (sql: SqlClient.SqlClient) => {
+  const run = (connection: SqlConnection.Connection, statement: string) =>
+    Effect.asVoid(connection.executeUnprepared(statement, [], undefined));
+  const rollback = (connection: SqlConnection.Connection) =>
+    run(connection, "ROLLBACK").pipe(
+      Effect.catchTag("SqlError", (error) => Effect.logDebug("No transaction was left to roll back", error)),
+    );
+  const begin = (connection: SqlConnection.Connection) => run(connection, "BEGIN IMMEDIATE");
+  return SqlClient.makeWithTransaction({
+    transactionService: sql.transactionService,
+    spanAttributes: [],
+    acquireConnection: (restore) => restore(sql.reserve),
+    begin: (connection) =>
+      begin(connection).pipe(Effect.catchTag("SqlError", () => Effect.andThen(rollback(connection), begin(connection)))),
+    savepoint: (connection, id) => run(connection, `SAVEPOINT heddle_${id}`),
+    commit: (connection) => run(connection, "COMMIT"),
+    onCommitFailure: rollback,
+    rollback,
+    rollbackSavepoint: (connection, id) => run(connection, `ROLLBACK TO SAVEPOINT heddle_${id}`),
+  });
+};
 
 /** The readers' client: snapshots and replays, never a write. */
 export class Reader extends Context.Service<Reader, SqlClient.SqlClient>()("heddle/event-store/Reader") {}

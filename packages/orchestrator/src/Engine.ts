@@ -7,6 +7,8 @@ import {
   ServerBusy,
   StoreUnavailable,
 } from "@heddle/contracts/Errors";
+import type { EventEnvelope } from "@heddle/contracts/Events";
+import type { UndecodableEvent } from "@heddle/event-store/EventCodec";
 import { EventStore } from "@heddle/event-store/EventStore";
 import { type ProjectorFault, Runner } from "@heddle/projections/Runner";
 import { Context, Deferred, Effect, Fiber, Layer } from "effect";
@@ -70,22 +72,36 @@ export class Engine extends Context.Service<
               Effect.fail(
                 new StoreUnavailable({ operation: "append", retryable: false, message: conflict.message }),
               ),
-            UndecodableEvent: (event) =>
-              Effect.fail(new StoreUnavailable({ operation: "load", retryable: false, message: event.message })),
+            UndecodableEvent: (event) => Effect.fail(unreadable(event)),
           }),
         );
 
+      let inDoubt = false;
+
+      /** A commit may have stood although its caller saw an error: the log itself says how far it goes. */
+      const resynchronize = Effect.gen(function* () {
+        for (let page: ReadonlyArray<EventEnvelope>; ; feed.publish(page)) {
+          page = yield* store.readAll({ fromSequenceExclusive: feed.head(), limit: GROUP_LIMIT });
+          if (page.length === 0) break;
+        }
+        yield* runner.reload;
+        inDoubt = false;
+      });
+
       const failGroup = (group: ReadonlyArray<Submission>, error: CommandError) =>
         Effect.sync(() => {
+          inDoubt = true;
           writer.forget();
           for (const { reply } of group) Deferred.doneUnsafe(reply, Effect.fail(error));
         });
 
       const writeGroup = (group: ReadonlyArray<Submission>) =>
-        commit(group).pipe(
+        Effect.suspend(() => (inDoubt ? resynchronize : Effect.void)).pipe(
+          Effect.andThen(commit(group)),
           Effect.catchTags({
             SqlError: (error) => failGroup(group, storeUnavailable(error)),
             StoreUnavailable: (error) => failGroup(group, error),
+            UndecodableEvent: (error) => failGroup(group, unreadable(error)),
           }),
           Effect.catchCause((cause) => {
             const error = internalError(group[0]?.command.commandId ?? "group");
@@ -130,6 +146,9 @@ const storeUnavailable = (error: SqlError.SqlError): StoreUnavailable =>
     retryable: error.isRetryable,
     message: `The database did not take the command: ${error.message}. Nothing was changed.`,
   });
+
+const unreadable = (event: UndecodableEvent): StoreUnavailable =>
+  new StoreUnavailable({ operation: "load", retryable: false, message: event.message });
 
 const internalError = (reference: string): InternalError =>
   new InternalError({

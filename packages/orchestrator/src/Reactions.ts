@@ -69,6 +69,7 @@ export class Reactions extends Context.Service<
             threadId,
             turnCount,
             files: reverted.files.map(({ path }) => path),
+            skipped: reverted.skipped,
             safetyRef: reverted.safetyRef,
           },
           origin,

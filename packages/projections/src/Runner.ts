@@ -62,6 +62,8 @@ export class Runner extends Context.Service<
     readonly markFaulted: (fault: ProjectorFault) => Effect.Effect<void, SqlError.SqlError>;
     /** Takes each projector from its own cursor to the head of the log, whatever the distance. */
     readonly catchUp: <E>(readPage: ReadPage<E>) => Effect.Effect<void, E | SqlError.SqlError>;
+    /** Reads the cursors again, after a commit of which it is not known whether it stood. */
+    readonly reload: Effect.Effect<void, SqlError.SqlError>;
     readonly status: Effect.Effect<ReadonlyArray<ProjectorStatus>>;
   }
 >()("heddle/projections/Runner") {
@@ -133,6 +135,11 @@ const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) 
         );
       }
     }),
+    reload: Effect.map(readState(sql), (stored) => {
+      for (const entry of running) {
+        entry.cursor = stored.get(entry.projector.name)?.last_applied_sequence ?? entry.cursor;
+      }
+    }),
     status: Effect.sync(() =>
       running.map(({ projector, cursor, fault }) => ({
         projector: projector.name,
@@ -157,10 +164,14 @@ const guard = ({ projector, apply }: Running, events: ReadonlyArray<EventEnvelop
   );
 };
 
+const readState = (sql: SqlClient.SqlClient) =>
+  sql<StateRow>`SELECT projector, version, last_applied_sequence FROM projection_state`.pipe(
+    Effect.map((rows) => new Map(rows.map((row) => [row.projector, row]))),
+  );
+
 /** A projector without a row, or with one of another version, starts from nothing. */
 const loadState = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, projectors: ReadonlyArray<Projector>) {
-  const rows = yield* sql<StateRow>`SELECT projector, version, last_applied_sequence FROM projection_state`;
-  const stored = new Map(rows.map((row) => [row.projector, row]));
+  const stored = yield* readState(sql);
   const at = new Date(yield* Clock.currentTimeMillis).toISOString();
   return yield* sql.withTransaction(
     Effect.forEach(projectors, (projector) => {
