@@ -157,13 +157,12 @@ describe("an agent that", () => {
 });
 
 describe("prompts sent during a turn", () => {
-  it("are refused, or wait in order on the server", async () => {
+  it("are refused, or steer it, or wait in order on the server", async () => {
     const { client } = await begin();
     await client.dispatch(prompt("t1", "m1", "[[ask: Shall I go on?]]"));
     await until(client, "t1", ofType("thread.user-input-requested"));
     assert.equal((await rejection(client.dispatch(prompt("t1", "m2", "now")))).code, "turn-in-progress");
-    const steer = prompt("t1", "m3", "now", { dispatchMode: "steer" });
-    assert.equal((await rejection(client.dispatch(steer))).code, "steer-unsupported");
+    await client.dispatch(prompt("t1", "m3", "[[say: third]]", { dispatchMode: "steer" }));
     await client.dispatch(prompt("t1", "m4", "[[say: fourth]]", { dispatchMode: "queue" }));
     await client.dispatch(prompt("t1", "m5", "[[say: fifth]]", { dispatchMode: "queue" }));
     const { queuedTurns } = await threadOf(client);
@@ -173,9 +172,17 @@ describe("prompts sent during a turn", () => {
     );
     const events = await watchTurn(client, "t1", { turns: 3 });
     const { messages, turns } = await threadOf(client);
+    const said = (turnCount: number) =>
+      messages
+        .filter(({ turnId, role }: Json) => turnId === turns[turnCount - 1].turnId && role === "assistant")
+        .map(({ text }: Json) => text)
+        .join(" ");
+    assert.match(said(1), /You said: blue.*third/s);
+    assert.equal(said(2), "fourth");
+    assert.equal(said(3), "fifth");
     assert.deepEqual(
-      messages.map(({ text }: Json) => text),
-      ["[[ask: Shall I go on?]]", "You said: blue", "[[say: fourth]]", "fourth", "[[say: fifth]]", "fifth"],
+      messages.filter(({ role }: Json) => role === "user").map(({ messageId }: Json) => messageId),
+      ["m1", "m3", "m4", "m5"],
     );
     assert.deepEqual(
       turns.map(({ status }: Json) => status),
