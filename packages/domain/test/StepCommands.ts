@@ -302,6 +302,7 @@ const serverCommand = (
         type,
         turnCount: step.pick === 7 ? form : (thread?.revertingTo ?? form),
         files: ["a.ts"],
+        skipped: form % 2 > 0 ? [{ reason: "It was changed since.", path: "b.ts" }] : [],
         safetyRef: CheckpointRef.make(`refs/heddle/${threadId}/safety/${commandId}`),
       };
     case "thread.checkpoint.revert.fail":

@@ -135,6 +135,7 @@ describe("thread.turn.diff.complete", () => {
       removedTurnIds: [m1],
       latestTurnId: null,
       files: [],
+      skipped: [],
       safetyRef: "refs/heddle/safety",
     });
     given(aThread, running("m1"), turnCompleted("m1"), reverted).when(diff(m1, 1)).rejected("turn-not-found");

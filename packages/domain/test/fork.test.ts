@@ -87,6 +87,7 @@ describe("thread.fork", () => {
       removedTurnIds: [turnOf("m2")],
       latestTurnId: turnOf("m1"),
       files: [],
+      skipped: [],
       safetyRef: "refs/heddle/safety",
     });
     given(aThread, done("m1", 1), done("m2", 2), reverted).when(fork(2)).rejected("turn-not-found");

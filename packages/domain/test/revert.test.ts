@@ -27,6 +27,8 @@ const revertTo = (turnCount: number): ClientCommandInput => ({
   turnCount,
   createdAt: AT,
 });
+const SKIPPED = [{ path: "c.ts", reason: "It was changed since." }];
+
 const revertRequested = (turnCount: number) =>
   event("thread.checkpoint-revert-requested", { threadId: "t1", turnCount, createdAt: AT });
 const reverted = (
@@ -41,6 +43,7 @@ const reverted = (
     removedTurnIds: removed.map(turnOf),
     latestTurnId: latest === null ? null : turnOf(latest),
     files,
+    skipped: files.length > 0 ? SKIPPED : [],
     safetyRef: "refs/heddle/safety",
   });
 const complete = (turnCount: number, files: ReadonlyArray<string> = []) =>
@@ -48,6 +51,7 @@ const complete = (turnCount: number, files: ReadonlyArray<string> = []) =>
     type: "thread.checkpoint.revert.complete",
     turnCount,
     files,
+    skipped: files.length > 0 ? SKIPPED : [],
     safetyRef: CheckpointRef.make("refs/heddle/safety"),
   });
 
@@ -99,7 +103,7 @@ describe("thread.checkpoint.revert", () => {
 });
 
 describe("thread.checkpoint.revert.complete", () => {
-  it("names the turns that go, the one that is now the latest, and the files", () => {
+  it("names the turns that go, the one that is now the latest, the files, and those that it left alone", () => {
     given(three, revertRequested(1))
       .when(complete(1, ["a.ts", "b.ts"]))
       .gives(reverted(1, ["m2", "m3"], "m1", ["a.ts", "b.ts"]));

@@ -42,10 +42,11 @@ export class DiffBlobs extends Context.Service<
             return sql`INSERT INTO checkpoint_diff_blobs ${sql.insert(row)}
               ON CONFLICT (thread_id, from_turn_count, to_turn_count)
               DO UPDATE SET diff = excluded.diff, created_at = excluded.created_at`;
-          }).pipe(Effect.asVoid),
+          }).pipe(Effect.asVoid, sql.withTransaction),
         dropAfter: (threadId, turnCount) =>
           sql`DELETE FROM checkpoint_diff_blobs WHERE thread_id = ${threadId} AND to_turn_count > ${turnCount}`.pipe(
             Effect.asVoid,
+            sql.withTransaction,
           ),
       });
     }),

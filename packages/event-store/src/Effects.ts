@@ -88,7 +88,7 @@ export class Effects extends Context.Service<
             SET status = ${status}, outcome = ${outcome}, due_at = coalesce(${dueAt ?? null}, due_at),
                 lease_owner = NULL, lease_until = NULL, updated_at = ${at}
             WHERE effect_id = ${effectId}`,
-        ).pipe(Effect.asVoid);
+        ).pipe(Effect.asVoid, sql.withTransaction);
 
       return Effects.of({
         insert: (effects) =>
@@ -111,7 +111,7 @@ export class Effects extends Context.Service<
           ),
         claim: Effect.fn("Effects.claim")(function* ({ owner, leaseMillis, limit }) {
           const millis = yield* Clock.currentTimeMillis;
-          const rows = yield* sql<EffectRow>`UPDATE orchestration_effects
+          const claim = sql<EffectRow>`UPDATE orchestration_effects
             SET status = 'claimed', attempts = attempts + 1, lease_owner = ${owner},
                 lease_until = ${millis + leaseMillis}, updated_at = ${new Date(millis).toISOString()}
             WHERE effect_id IN (
@@ -124,6 +124,8 @@ export class Effects extends Context.Service<
               ORDER BY first.effect_id LIMIT ${limit}
             )
             RETURNING effect_id, event_sequence, event_id, correlation_id, kind, lane, payload_json, due_at, attempts`;
+          // In a transaction of its own: a lone statement could slip into the writer's, and be rolled back with it.
+          const rows = yield* sql.withTransaction(claim);
           return rows.map(fromRow).sort((left, right) => left.effectId - right.effectId);
         }),
         nextDue: sql<{ due: number | null }>`SELECT min(effect.due_at) AS due FROM (

@@ -71,15 +71,16 @@ const decodeMetadata = Schema.decodeUnknownSync(EventMetadata);
 
 /** An event with its payload as it is stored. */
 export interface EncodedEvent {
+  /** As a reader will get it, to the order of its keys: so rows that are made of it live equal those of a rebuild. */
   readonly event: EventEnvelope;
   readonly payloadJson: string;
 }
 
 /** Throws a `SchemaError` where the payload does not fit the event's type: a bug in a decision. */
-export const encodeEvent = (event: EventEnvelope): EncodedEvent => ({
-  event,
-  payloadJson: JSON.stringify(codecs.get(event.eventType)?.encode(event.payload)),
-});
+export const encodeEvent = (event: EventEnvelope): EncodedEvent => {
+  const payload = codecs.get(event.eventType)?.encode(event.payload);
+  return { event: { ...event, payload } as EventEnvelope, payloadJson: JSON.stringify(payload) };
+};
 
 /** The envelope of a row. Throws `UndecodableEvent`. */
 export const decodeRow = (row: EventRow): EventEnvelope => {

@@ -74,13 +74,13 @@ export class SessionRuntime extends Context.Service<
                 adapter_key = excluded.adapter_key, provider_thread_id = excluded.provider_thread_id,
                 status = excluded.status, last_seen_at = excluded.last_seen_at,
                 resume_cursor_json = excluded.resume_cursor_json, runtime_payload_json = excluded.runtime_payload_json`;
-          }).pipe(Effect.asVoid),
+          }).pipe(Effect.asVoid, sql.withTransaction),
         setStatus: (providerSessionId, status) =>
           Effect.flatMap(
             now,
             (at) => sql`UPDATE provider_session_runtime SET status = ${status}, last_seen_at = ${at}
               WHERE provider_session_id = ${providerSessionId}`,
-          ).pipe(Effect.asVoid),
+          ).pipe(Effect.asVoid, sql.withTransaction),
         latest: (threadId) =>
           sql<SessionRuntimeRow>`SELECT ${columns} FROM provider_session_runtime
             WHERE thread_id = ${threadId} ORDER BY last_seen_at DESC, provider_session_id DESC LIMIT 1`.pipe(

@@ -41,6 +41,11 @@ layer(freshStore)("an event", (it) => {
             yield* append(event);
             const [stored] = yield* store.readAll({ fromSequenceExclusive: sequence - 1, limit: 1 });
             assert.deepStrictEqual(asJson(stored), asJson(event));
+            // What the writer goes on with is what a reader gets, byte for byte: their rows are the same.
+            assert.strictEqual(
+              JSON.stringify(encodeEvent(event).event.payload),
+              JSON.stringify(stored?.payload),
+            );
             // And so it is what the contract says that a reader gets.
             const sent = yield* Schema.encodeEffect(OrchestrationEvent)(event);
             assert.deepStrictEqual(

@@ -9,10 +9,15 @@ export interface Versioned<State> {
   readonly version: number;
 }
 
+type LoadFailure = Effect.Error<ReturnType<EventReads["readStream"]>>;
+
 /** What one group of commands sees: committed states, with the group's own changes over them. */
 export interface GroupStates<State> {
-  readonly get: (id: string) => Effect.Effect<Versioned<State>, Effect.Error<ReturnType<EventReads["readStream"]>>>;
-  /** Folds an event of the group into a state that was got before. */
+  /** Folds those of the states that are not at hand. */
+  readonly load: (ids: Iterable<string>) => Effect.Effect<void, LoadFailure>;
+  /** A state that was loaded. */
+  readonly get: (id: string) => Versioned<State>;
+  /** Folds an event of the group into a state that was loaded. */
   readonly apply: (id: string, event: EventEnvelope) => void;
   /** Makes the group's changes the committed states. */
   readonly commit: () => void;
@@ -42,16 +47,24 @@ export class Aggregate<State> {
 
   openGroup(): GroupStates<State> {
     const touched = new Map<string, Versioned<State>>();
+    const get = (id: string): Versioned<State> => {
+      const known = touched.get(id) ?? this.#cache.get(id);
+      if (!known) throw new Error(`The state of ${this.#kind} ${id} was not loaded before its use.`);
+      return known;
+    };
     return {
-      get: (id) => {
-        const known = touched.get(id) ?? this.#cache.get(id);
-        if (known) return Effect.succeed(known);
-        return Effect.tap(this.#fold(id), (folded) => Effect.sync(() => touched.set(id, folded)));
+      load: (ids) => {
+        const missing = [...ids].filter((id) => !touched.has(id) && !this.#cache.has(id));
+        if (missing.length === 0) return Effect.void;
+        return Effect.forEach(
+          missing,
+          (id) => Effect.map(this.#fold(id), (folded) => touched.set(id, folded)),
+          { discard: true },
+        );
       },
+      get,
       apply: (id, event) => {
-        const known = touched.get(id) ?? this.#cache.get(id);
-        if (!known) throw new Error(`The state of ${this.#kind} ${id} was not loaded before its event.`);
-        touched.set(id, { state: this.#evolve(known.state, event), version: event.streamVersion });
+        touched.set(id, { state: this.#evolve(get(id).state, event), version: event.streamVersion });
       },
       commit: () => {
         for (const [id, entry] of touched) this.#remember(id, entry);

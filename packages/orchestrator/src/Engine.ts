@@ -122,18 +122,18 @@ export class Engine extends Context.Service<
         ),
       );
 
+      const busy = Effect.fail(new ServerBusy({ message: BUSY }));
+
       return Engine.of({
-        dispatch: Effect.fn("Engine.dispatch")(function* (command, origin) {
-          const reply = yield* Deferred.make<{ readonly sequence: number }, CommandError>();
-          const submitted = submission(command, origin, reply);
-          const priority = origin.actor === "provider" ? "agent" : "person";
-          const taken =
-            origin.actor === "client"
-              ? queue.offer(submitted, priority)
-              : yield* queue.offerWhenRoom(submitted, priority);
-          if (!taken) return yield* new ServerBusy({ message: BUSY });
-          return yield* Deferred.await(reply);
-        }),
+        dispatch: (command, origin) =>
+          Effect.suspend(() => {
+            const reply: Submission["reply"] = Deferred.makeUnsafe();
+            const submitted = submission(command, origin, reply);
+            const answer = Deferred.await(reply);
+            if (origin.actor === "client") return queue.offer(submitted, "person") ? answer : busy;
+            const taken = queue.offerWhenRoom(submitted, origin.actor === "provider" ? "agent" : "person");
+            return Effect.flatMap(taken, (ok) => (ok ? answer : busy));
+          }),
       });
     }),
   );

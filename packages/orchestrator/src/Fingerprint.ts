@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** SHA-256 over a command's canonical JSON (keys sorted), in base64url: tells a repeated command from another one. */
 export const fingerprintOf = (command: object): string =>
-  createHash("sha256").update(JSON.stringify(command, sortedKeys)).digest("base64url");
+  hash("sha256", JSON.stringify(command, sortedKeys), "base64url");
 
 const sortedKeys = (_key: string, value: unknown): unknown => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;

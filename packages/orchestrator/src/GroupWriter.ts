@@ -18,6 +18,7 @@ import {
   evolveProject,
   initialProject,
   isProjectCommand,
+  type ProjectCommand,
   type ProjectState,
 } from "@heddle/domain/Project";
 import { laneOf, reactionTo } from "@heddle/domain/Reaction";
@@ -30,7 +31,7 @@ import { EventStore } from "@heddle/event-store/EventStore";
 import { type Receipt, Receipts } from "@heddle/event-store/Receipts";
 import { Runner } from "@heddle/projections/Runner";
 import { inList } from "@heddle/sql/InList";
-import { Cause, Clock, Context, type Deferred, Effect, Exit, Layer } from "effect";
+import { Clock, Context, type Deferred, Effect, Exit, Layer } from "effect";
 import { SqlClient } from "effect/sql";
 import { Aggregate, type GroupStates } from "./Aggregate.ts";
 import { fingerprintOf } from "./Fingerprint.ts";
@@ -141,77 +142,40 @@ const writeGroup = Effect.fn("GroupWriter.write")(function* (
     takenMessageIds: yield* findTakenMessageIds(parts.sql, submissions),
     now,
   };
+  yield* loadStates(group, submissions);
   const known = new Map(yield* parts.receipts.find(submissions.map(({ command }) => command.commandId)));
   const answers: Array<readonly [Submission, Answer]> = [];
   const events: Array<EncodedEvent> = [];
   const effects: Array<NewEffect> = [];
   const receipts: Array<Receipt> = [];
-  let sequence = head;
+  const bugs: Array<readonly [CommandId, unknown]> = [];
 
   for (const submission of submissions) {
-    const { command, origin, fingerprint } = submission;
+    const { command, fingerprint } = submission;
     // 1. Receipt: the first answer again, or another body under the same id.
     const earlier = known.get(command.commandId);
     if (earlier) {
       answers.push([submission, repeatedAnswer(earlier, fingerprint)]);
       continue;
     }
-    // 2. Load, 3. decide. A bug in one decision fails that command alone.
-    const decided = yield* Effect.exit(decide(group, command));
-    if (Exit.isFailure(decided)) {
-      if (Cause.hasFails(decided.cause)) return yield* Effect.failCause(decided.cause);
-      answers.push([submission, yield* bug(command.commandId, decided.cause)]);
-      continue;
-    }
-    const { decision, aggregateKind, aggregateId, version } = decided.value;
-    let error: CommandRejected | null = null;
-    if (isRejection(decision)) {
-      const { code, message } = decision;
-      error = new CommandRejected({ commandId: command.commandId, commandType: command.type, code, message });
-    } else {
-      // 4. Events get their places, and the effects that they ask for stand beside them.
-      const encoded = yield* Effect.exit(
-        Effect.sync(() =>
-          decision.map((event, index) =>
-            encodeEvent(
-              envelope(event, command.commandId, origin, {
-                sequence: sequence + index + 1,
-                index,
-                aggregateKind,
-                streamId: aggregateId,
-                streamVersion: version + index + 1,
-                occurredAt: now,
-              }),
-            ),
-          ),
-        ),
-      );
-      if (Exit.isFailure(encoded)) {
-        answers.push([submission, yield* bug(command.commandId, encoded.cause)]);
-        continue;
-      }
-      for (const item of encoded.value) {
-        events.push(item);
-        (aggregateKind === "project" ? group.projects : group.threads).apply(aggregateId, item.event);
-        const effect = effectOf(item.event, millis);
+    try {
+      // 2. The states are loaded; 3. decide; 4. give the events their places.
+      const handled = handle(group, submission, head + events.length);
+      for (const encoded of handled.events) {
+        events.push(encoded);
+        const effect = effectOf(encoded.event, millis);
         if (effect) effects.push(effect);
       }
-      sequence += decision.length;
-      if (command.type === "thread.turn.start") group.takenMessageIds.add(command.message.messageId);
+      known.set(command.commandId, handled.receipt);
+      receipts.push(handled.receipt);
+      answers.push([submission, answerOf(handled.receipt)]);
+    } catch (cause) {
+      // A bug in one decision fails that command alone.
+      bugs.push([command.commandId, cause]);
+      answers.push([submission, Exit.fail(internalError(command.commandId))]);
     }
-    const receipt: Receipt = {
-      commandId: command.commandId,
-      aggregateKind,
-      aggregateId,
-      acceptedAt: now,
-      resultSequence: sequence,
-      error,
-      fingerprint,
-    };
-    known.set(command.commandId, receipt);
-    receipts.push(receipt);
-    answers.push([submission, answerOf(receipt)]);
   }
+  for (const [commandId, cause] of bugs) yield* Effect.logError(internalError(commandId).message, cause);
 
   const envelopes = events.map(({ event }) => event);
   yield* parts.store.append(events);
@@ -232,38 +196,95 @@ const writeGroup = Effect.fn("GroupWriter.write")(function* (
   } satisfies Written;
 });
 
-/** Loads what a decision needs, and decides. */
-const decide = Effect.fnUntraced(function* (group: Group, command: AnyCommand) {
+/** Everything that the group's decisions look at. */
+const loadStates = Effect.fnUntraced(function* (group: Group, submissions: ReadonlyArray<Submission>) {
+  const threadIds = new Set<string>();
+  const projectIds = new Set<string>();
+  for (const { command } of submissions) {
+    if ("threadId" in command) threadIds.add(command.threadId);
+    if ("sourceThreadId" in command) threadIds.add(command.sourceThreadId);
+    if ("projectId" in command) projectIds.add(command.projectId);
+  }
+  yield* group.threads.load(threadIds);
+  for (const threadId of threadIds) {
+    const projectId = projectOf(group.threads.get(threadId).state);
+    if (projectId !== undefined) projectIds.add(projectId);
+  }
+  yield* group.projects.load(projectIds);
+});
+
+/** Decides one command, folds its events into the group's states, and makes its receipt. Throws on a bug. */
+const handle = (group: Group, { command, origin, fingerprint }: Submission, head: number) => {
+  const { decision, aggregateKind, aggregateId, states } = decide(group, command);
+  const { commandId } = command;
+  let error: CommandRejected | null = null;
+  let events: ReadonlyArray<EncodedEvent> = [];
+  if (isRejection(decision)) {
+    const { code, message } = decision;
+    error = new CommandRejected({ commandId, commandType: command.type, code, message });
+  } else {
+    const { version } = states.get(aggregateId);
+    events = decision.map((event, index) =>
+      encodeEvent(
+        envelope(event, commandId, origin, {
+          sequence: head + index + 1,
+          index,
+          aggregateKind,
+          streamId: aggregateId,
+          streamVersion: version + index + 1,
+          occurredAt: group.now,
+        }),
+      ),
+    );
+    for (const { event } of events) states.apply(aggregateId, event);
+    if (command.type === "thread.turn.start") group.takenMessageIds.add(command.message.messageId);
+  }
+  const resultSequence = head + events.length;
+  const receipt: Receipt = {
+    commandId,
+    aggregateKind,
+    aggregateId,
+    acceptedAt: group.now,
+    resultSequence,
+    error,
+    fingerprint,
+  };
+  return { events, receipt };
+};
+
+interface Decided {
+  readonly aggregateKind: AggregateKind;
+  readonly aggregateId: string;
+  readonly states: GroupStates<ProjectState> | GroupStates<ThreadState>;
+  readonly decision: Decision;
+}
+
+const decide = (group: Group, command: AnyCommand): Decided => {
   if (isProjectCommand(command)) {
-    const { state, version } = yield* group.projects.get(command.projectId);
-    return decision("project", command.projectId, version, decideProject(state, command));
+    const { projectId: aggregateId } = command;
+    const decision = decideProject(group.projects.get(aggregateId).state, command);
+    return { aggregateKind: "project", aggregateId, states: group.projects, decision };
   }
-  const { threadId } = command;
-  const { state: thread, version } = yield* group.threads.get(threadId);
-  if (isServerCommand(command)) {
-    return decision("thread", threadId, version, decideAgent(thread, command, group.now));
-  }
-  const source = command.type === "thread.fork" ? (yield* group.threads.get(command.sourceThreadId)).state : undefined;
+  return {
+    aggregateKind: "thread",
+    aggregateId: command.threadId,
+    states: group.threads,
+    decision: decideOnThread(group, command),
+  };
+};
+
+const decideOnThread = (group: Group, command: Exclude<AnyCommand, ProjectCommand>): Decision => {
+  const thread = group.threads.get(command.threadId).state;
+  if (isServerCommand(command)) return decideAgent(thread, command, group.now);
+  const source = command.type === "thread.fork" ? group.threads.get(command.sourceThreadId).state : undefined;
   const projectId =
     command.type === "thread.create" ? command.projectId : (projectOf(thread) ?? (source && projectOf(source)));
-  const context = {
-    thread,
-    project: projectId === undefined ? initialProject : (yield* group.projects.get(projectId)).state,
-    ...(source && { source }),
-    messageIdTaken: command.type === "thread.turn.start" && group.takenMessageIds.has(command.message.messageId),
-    now: group.now,
-  };
-  return decision("thread", threadId, version, decideThread(context, command));
-});
+  const project = projectId === undefined ? initialProject : group.projects.get(projectId).state;
+  const messageIdTaken = command.type === "thread.turn.start" && group.takenMessageIds.has(command.message.messageId);
+  return decideThread({ thread, project, ...(source && { source }), messageIdTaken, now: group.now }, command);
+};
 
 const projectOf = (thread: ThreadState) => (thread.status === "live" ? thread.projectId : undefined);
-
-const decision = (aggregateKind: AggregateKind, aggregateId: string, version: number, result: Decision) => ({
-  aggregateKind,
-  aggregateId,
-  version,
-  decision: result,
-});
 
 interface Place {
   readonly sequence: number;
@@ -330,11 +351,11 @@ const repeatedAnswer = (receipt: Receipt, fingerprint: string): Answer =>
 const answerOf = (receipt: Receipt): Answer =>
   receipt.error === null ? Exit.succeed({ sequence: receipt.resultSequence }) : Exit.fail(receipt.error);
 
-const bug = (commandId: CommandId, cause: Cause.Cause<unknown>) => {
-  const message = `The server failed on a bug; its log has more under ${commandId}. Nothing was changed.`;
-  const answer: Answer = Exit.fail(new InternalError({ reference: commandId, message }));
-  return Effect.as(Effect.logError(message, cause), answer);
-};
+const internalError = (commandId: CommandId): InternalError =>
+  new InternalError({
+    reference: commandId,
+    message: `The server failed on a bug; its log has more under ${commandId}. Nothing was changed.`,
+  });
 
 /**
  * Message ids are unique over all threads, and no aggregate knows them all: the read model is asked, by its key. It may

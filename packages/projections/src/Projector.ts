@@ -103,9 +103,10 @@ export const removeRows = (sql: SqlClient.SqlClient, table: string) => (removal:
   sql`DELETE FROM ${sql(table)}
     WHERE thread_id = ${removal.threadId} AND ${inList(sql, "turn_id", removal.turnIds)}`;
 
-/** Takes the rows of removed turns out of what has been folded so far. */
-export const dropRemoved = (rows: Map<string, object>, removal: Removal): void => {
+/** Takes the rows of removed turns out of what has been folded so far: those of the thread, as in the table. */
+const dropRemoved = (rows: Map<string, object>, { threadId, turnIds }: Removal): void => {
   for (const [key, row] of rows) {
-    if ("turn_id" in row && typeof row.turn_id === "string" && removal.turnIds.includes(row.turn_id)) rows.delete(key);
+    if (!("thread_id" in row && "turn_id" in row) || row.thread_id !== threadId) continue;
+    if (typeof row.turn_id === "string" && turnIds.includes(row.turn_id)) rows.delete(key);
   }
 };

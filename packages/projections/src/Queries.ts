@@ -29,10 +29,10 @@ import {
   turnRows,
 } from "./Rows.ts";
 
-/** A page of a thread ends at about this many characters of text and payload. */
-const PAGE_CHARACTERS = 1_048_576;
-/** What an entry costs beside its text. */
-const ENTRY_CHARACTERS = 300;
+/** A page of a thread ends at about this many bytes of text, attachments and payloads. */
+const PAGE_BYTES = 1_048_576;
+/** What an entry costs beside them. */
+const ENTRY_BYTES = 300;
 
 export interface ThreadPage {
   readonly threadId: ThreadId;
@@ -140,19 +140,20 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
 
   /** Where a page begins: the lowest sequence that still fits, and whether there is more below it. */
   const pageStart = Effect.fnUntraced(function* ({ threadId, limit }: ThreadPage, before: number) {
-    const newest = (table: string, text: string) =>
-      sql<{ sequence: number; characters: number }>`
-        SELECT sequence, length(${sql.literal(text)}) AS characters FROM ${sql(table)}
+    // octet_length, since length counts characters, and stops at a NUL.
+    const newest = (table: string, bytes: string) =>
+      sql<{ sequence: number; bytes: number }>`
+        SELECT sequence, ${sql.literal(bytes)} AS bytes FROM ${sql(table)}
         WHERE thread_id = ${threadId} AND sequence < ${before} ORDER BY sequence DESC LIMIT ${limit + 1}`;
     const entries = [
-      ...(yield* newest("projection_thread_messages", "text")),
-      ...(yield* newest("projection_thread_activities", "payload_json")),
+      ...(yield* newest("projection_thread_messages", "octet_length(text) + octet_length(attachments_json)")),
+      ...(yield* newest("projection_thread_activities", "octet_length(payload_json)")),
     ].sort((left, right) => right.sequence - left.sequence);
-    let characters = 0;
+    let bytes = 0;
     let taken = 0;
     for (const entry of entries) {
-      characters += entry.characters + ENTRY_CHARACTERS;
-      if (taken === limit || (taken > 0 && characters > PAGE_CHARACTERS)) break;
+      bytes += entry.bytes + ENTRY_BYTES;
+      if (taken === limit || (taken > 0 && bytes > PAGE_BYTES)) break;
       taken += 1;
     }
     const hasMore = taken < entries.length;

@@ -157,9 +157,9 @@ const guard = ({ projector, apply }: Running, events: ReadonlyArray<EventEnvelop
     Effect.catchDefect((defect) => Effect.fail(faulted(defect instanceof Error ? defect.message : String(defect)))),
     // Rows that the table refuses are the projector's fault; a full disk or a locked file is not.
     Effect.catchReasons("SqlError", {
-      ConstraintError: (error) => Effect.fail(faulted(error.message)),
-      UniqueViolation: (error) => Effect.fail(faulted(error.message)),
-      SqlSyntaxError: (error) => Effect.fail(faulted(error.message)),
+      ConstraintError: (error) => Effect.fail(faulted(String(error.cause))),
+      UniqueViolation: (error) => Effect.fail(faulted(String(error.cause))),
+      SqlSyntaxError: (error) => Effect.fail(faulted(String(error.cause))),
     }),
   );
 };

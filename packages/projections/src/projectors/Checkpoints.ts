@@ -1,6 +1,6 @@
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { Effect } from "effect";
-import { dropRemoved, type Projector, type Removal, removeRows, revertedTurns, upsertSuffix } from "../Projector.ts";
+import { type Projector, removeRows, revertedTurns, upsertSuffix } from "../Projector.ts";
 
 export interface CheckpointRow {
   readonly thread_id: string;
@@ -38,12 +38,16 @@ export const checkpoints: Projector = {
     const remove = removeRows(sql, table);
     return Effect.fnUntraced(function* (events) {
       const rows = new Map<string, CheckpointRow>();
-      const removals: Array<Removal> = [];
+      const write = Effect.suspend(() =>
+        upsert([...rows.values()].map((row) => COLUMNS.map((column) => row[column]))),
+      );
       for (const event of events) {
         const removal = revertedTurns(event);
         if (removal) {
-          removals.push(removal);
-          dropRemoved(rows, removal);
+          // What came before goes first: a row may have taken the place of a removed turn's.
+          yield* write;
+          rows.clear();
+          yield* remove(removal);
         } else if (event.eventType === "thread.turn-diff-completed") {
           const { threadId, turnId, turnCount, checkpointRef, status, files, assistantMessageId, completedAt } =
             event.payload;
@@ -59,8 +63,7 @@ export const checkpoints: Projector = {
           });
         }
       }
-      for (const removal of removals) yield* remove(removal);
-      yield* upsert([...rows.values()].map((row) => COLUMNS.map((column) => row[column])));
+      yield* write;
     });
   },
 };

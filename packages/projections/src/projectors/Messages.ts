@@ -1,7 +1,7 @@
 import type { EventEnvelope } from "@heddle/contracts/Events";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { Effect } from "effect";
-import { dropRemoved, type Projector, type Removal, removeRows, revertedTurns } from "../Projector.ts";
+import { type Projector, removeRows, revertedTurns } from "../Projector.ts";
 
 export interface MessageRow {
   readonly message_id: string;
@@ -44,19 +44,22 @@ export const messages: Projector = {
     const remove = removeRows(sql, table);
     return Effect.fnUntraced(function* (events) {
       const added = new Map<string, MessageRow>();
-      const removals: Array<Removal> = [];
+      const write = Effect.suspend(() =>
+        append([...added.values()].map((row) => COLUMNS.map((column) => row[column]))),
+      );
       for (const event of events) {
         const removal = revertedTurns(event);
         if (removal) {
-          removals.push(removal);
-          dropRemoved(added, removal);
+          // What came before goes first: only the stored row knows the turn that a message began in.
+          yield* write;
+          added.clear();
+          yield* remove(removal);
         } else if (event.eventType === "thread.message-sent") {
           const { messageId } = event.payload;
           added.set(messageId, withSegment(added.get(messageId), event));
         }
       }
-      for (const removal of removals) yield* remove(removal);
-      yield* append([...added.values()].map((row) => COLUMNS.map((column) => row[column])));
+      yield* write;
     });
   },
 };

@@ -1,0 +1,232 @@
+import { assert, describe, it } from "@effect/vitest";
+import { aThread, event, NOW } from "@heddle/domain/testing/support";
+import type { EventEnvelope } from "@heddle/contracts/Events";
+import { EventStore } from "@heddle/event-store/EventStore";
+import { freshStore } from "@heddle/event-store/testing/support";
+import { Effect, Layer } from "effect";
+import { SqlClient } from "effect/sql";
+import { PROJECTORS } from "../src/Projectors.ts";
+import { type ProjectorFault, Runner } from "../src/Runner.ts";
+import { breaksAt, tableOfBreaks } from "./Breaking.ts";
+import {
+  commit,
+  dropReadModel,
+  freshProjections,
+  logOf,
+  readModel,
+  restart,
+  rowsOf,
+  store,
+} from "./support.ts";
+
+const activity = (index: number) =>
+  event("thread.activity-appended", {
+    threadId: "t1",
+    turnId: null,
+    tone: "info",
+    kind: "notice",
+    summary: `Number ${index}`,
+    detail: { index },
+    createdAt: NOW,
+  });
+
+/** A log of `count` events. */
+const long = (count: number): ReadonlyArray<EventEnvelope> =>
+  logOf(aThread, ...Array.from({ length: count - aThread.length }, (_, index) => activity(index)));
+
+const cursors = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient;
+  const rows = yield* sql<{ projector: string; cursor: number }>`
+    SELECT projector, last_applied_sequence AS cursor FROM projection_state`;
+  return Object.fromEntries(rows.map(({ projector, cursor }) => [projector, cursor]));
+});
+
+const every = (cursor: number) => Object.fromEntries(PROJECTORS.map(({ name }) => [name, cursor]));
+
+describe("catching up", () => {
+  it.live("goes on to the head of a log of several thousand events, and no row is left out", () =>
+    Effect.gen(function* () {
+      yield* store(long(5300));
+      yield* restart();
+      assert.deepStrictEqual(yield* cursors, every(5300));
+      const rows = yield* rowsOf("projection_thread_activities");
+      assert.lengthOf(rows, 5298);
+      assert.lengthOf(new Set(rows.map((row) => row["sequence"])), 5298);
+    }).pipe(Effect.provide(freshProjections)),
+  );
+
+  it.live("takes each projector from where it stands, and applies nothing twice", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      yield* store(long(3200));
+      yield* restart();
+      const whole = yield* readModel;
+      // Each was left somewhere else, with the rows that it had written by then.
+      const left = { "thread-activities": 1500, "thread-messages": 0, threads: 2999, "thread-turns": 3199 };
+      yield* sql`DELETE FROM projection_thread_activities WHERE sequence > 1500`;
+      yield* sql`DELETE FROM projection_thread_messages`;
+      for (const [projector, cursor] of Object.entries(left)) {
+        yield* sql`UPDATE projection_state SET last_applied_sequence = ${cursor} WHERE projector = ${projector}`;
+      }
+      assert.deepStrictEqual(yield* cursors, { ...every(3200), ...left });
+      yield* restart();
+      assert.deepStrictEqual(yield* readModel, whole);
+    }).pipe(Effect.provide(freshProjections)),
+  );
+
+  it.live("does nothing at the head, and nothing on an empty log", () =>
+    Effect.gen(function* () {
+      yield* restart();
+      assert.deepStrictEqual(yield* cursors, every(0));
+      yield* store(long(10));
+      yield* restart();
+      const before = yield* readModel;
+      yield* restart();
+      assert.deepStrictEqual(yield* readModel, before);
+    }).pipe(Effect.provide(freshProjections)),
+  );
+
+  it.live("builds a projector of a new version again from zero, alone", () =>
+    Effect.gen(function* () {
+      yield* store(long(40));
+      yield* restart();
+      const sql = yield* SqlClient.SqlClient;
+      // What an older version had written, and what another projector had.
+      yield* sql`UPDATE projection_thread_activities SET summary = 'of version 1'`;
+      yield* sql`UPDATE projection_threads SET title = 'kept'`;
+      yield* restart(
+        PROJECTORS.map((projector) =>
+          projector.name === "thread-activities" ? Object.assign({}, projector, { version: 2 }) : projector,
+        ),
+      );
+      const [first] = yield* rowsOf("projection_thread_activities");
+      assert.strictEqual(first?.["summary"], "Number 7");
+      const [thread] = yield* rowsOf("projection_threads");
+      assert.strictEqual(thread?.["title"], "kept");
+      assert.deepStrictEqual(yield* cursors, every(40));
+    }).pipe(Effect.provide(freshProjections)),
+  );
+});
+
+describe("projecting live", () => {
+  it.live("writes rows and cursors with the commit, or neither", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      const runner = yield* Runner;
+      const log = long(20);
+      yield* commit(log.slice(0, 10));
+      const before = yield* readModel;
+      yield* Effect.flip(
+        sql.withTransaction(Effect.andThen(runner.project(log.slice(10)), Effect.fail("no"))),
+      );
+      assert.deepStrictEqual(yield* readModel, before);
+      assert.deepStrictEqual(
+        (yield* runner.status).map((status) => status.lastAppliedSequence),
+        PROJECTORS.map(() => 10),
+      );
+      yield* commit(log.slice(10));
+      assert.deepStrictEqual(yield* cursors, every(20));
+    }).pipe(Effect.provide(freshProjections)),
+  );
+
+  it.live("leaves out a projector that is not up to date: no hole comes into its rows", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      const log = long(30);
+      yield* store(log.slice(0, 20));
+      yield* restart();
+      yield* sql`UPDATE projection_state SET last_applied_sequence = 12 WHERE projector = 'threads'`;
+      yield* commit(log.slice(20)).pipe(Effect.provide(Layer.fresh(Runner.layer())));
+      assert.deepStrictEqual(yield* cursors, { ...every(30), threads: 12 });
+      yield* restart();
+      assert.deepStrictEqual(yield* cursors, every(30));
+    }).pipe(Effect.provide(freshProjections)),
+  );
+});
+
+describe("a projector that fails", () => {
+  it.live("while catching up, is marked with its error where it stands; the others go on to the head", () =>
+    Effect.gen(function* () {
+      yield* tableOfBreaks;
+      yield* store(long(2500));
+      const status = yield* restart([...PROJECTORS, breaksAt(1700)]);
+      assert.deepStrictEqual(yield* cursors, { ...every(2500), breaks: 1000 });
+      const [broken, ...others] = status.toReversed();
+      assert.strictEqual(broken?.projector, "breaks");
+      assert.match(broken?.fault ?? "", /breaks.*1001.*a bug/);
+      assert.isTrue(others.every(({ fault }) => fault === null));
+      const sql = yield* SqlClient.SqlClient;
+      const [row] = yield* sql<{
+        fault: string;
+      }>`SELECT fault FROM projection_state WHERE projector = 'breaks'`;
+      assert.strictEqual(row?.fault, broken?.fault);
+      // Its batch was rolled back whole.
+      assert.lengthOf(yield* rowsOf("breaks"), 1000);
+    }).pipe(Effect.provide(freshStore)),
+  );
+
+  it.live("is tried again at the next start, and goes on where it stood once it is mended", () =>
+    Effect.gen(function* () {
+      yield* tableOfBreaks;
+      yield* store(long(1500));
+      yield* restart([...PROJECTORS, breaksAt(1200)]);
+      const still = yield* restart([...PROJECTORS, breaksAt(1200)]);
+      assert.isNotNull(still.at(-1)?.fault);
+      const mended = yield* restart([...PROJECTORS, breaksAt(-1)]);
+      assert.deepInclude(mended.at(-1), { lastAppliedSequence: 1500, fault: null });
+      assert.lengthOf(yield* rowsOf("breaks"), 1500);
+      const sql = yield* SqlClient.SqlClient;
+      const [row] = yield* sql<{
+        fault: string | null;
+      }>`SELECT fault FROM projection_state WHERE projector = 'breaks'`;
+      assert.isNull(row?.fault);
+    }).pipe(Effect.provide(freshStore)),
+  );
+
+  it.live("live, says so to the writer, who marks it; from then on it is left out", () =>
+    Effect.gen(function* () {
+      yield* tableOfBreaks;
+      const log = long(9);
+      yield* Effect.gen(function* () {
+        const runner = yield* Runner;
+        yield* commit(log.slice(0, 4));
+        const fault = yield* Effect.flip(commit(log.slice(4, 6)));
+        assert.deepInclude({ ...fault }, { _tag: "ProjectorFault", projector: "breaks", sequence: 5 });
+        yield* runner.markFaulted(fault as ProjectorFault);
+        yield* commit(log.slice(4, 6));
+        yield* commit(log.slice(6));
+        assert.deepStrictEqual(yield* cursors, { ...every(9), breaks: 4 });
+      }).pipe(Effect.provide(Runner.layer([...PROJECTORS, breaksAt(6)])));
+    }).pipe(Effect.provide(freshStore)),
+  );
+
+  it.live("because its table refuses a row, is marked with what the table said", () =>
+    Effect.gen(function* () {
+      yield* tableOfBreaks;
+      yield* store(long(5));
+      yield* restart([...PROJECTORS, breaksAt(-1)]);
+      const sql = yield* SqlClient.SqlClient;
+      yield* sql`UPDATE projection_state SET last_applied_sequence = 2 WHERE projector = 'breaks'`;
+      const status = yield* restart([...PROJECTORS, breaksAt(-1)]);
+      assert.match(
+        status.at(-1)?.fault ?? "",
+        /breaks failed at sequence 3: .*UNIQUE constraint failed: breaks.sequence/,
+      );
+      assert.lengthOf(yield* rowsOf("breaks"), 5);
+    }).pipe(Effect.provide(freshStore)),
+  );
+
+  it.live("is not blamed for a log that cannot be read", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      yield* store(long(5));
+      yield* sql`UPDATE orchestration_events SET payload_json = '{}' WHERE sequence = 4`;
+      const failure = yield* Effect.flip(restart());
+      assert.deepInclude({ ...failure }, { _tag: "UndecodableEvent", sequence: 4 });
+      const rows = yield* sql<{ fault: string | null }>`SELECT fault FROM projection_state`;
+      assert.isTrue(rows.every(({ fault }) => fault === null));
+      yield* dropReadModel;
+      assert.strictEqual(yield* Effect.flatMap(EventStore, (log) => log.head), 5);
+    }).pipe(Effect.provide(freshStore)),
+  );
+});
