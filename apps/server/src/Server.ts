@@ -5,6 +5,7 @@ import { CheckpointStore } from "@heddle/checkpoints/CheckpointStore";
 import { OrchestrationRpcs } from "@heddle/contracts/Rpc";
 import { AgentSessions } from "@heddle/orchestrator/AgentSessions";
 import { EffectWorker } from "@heddle/orchestrator/EffectWorker";
+import { Engine } from "@heddle/orchestrator/Engine";
 import { engineLayer } from "@heddle/orchestrator/EngineLayer";
 import { Feed } from "@heddle/orchestrator/Feed";
 import { Reactions } from "@heddle/orchestrator/Reactions";
@@ -99,6 +100,7 @@ const statusRoutes = (access: AccessOptions) =>
     Effect.fnUntraced(function* (router) {
       const runner = yield* Runner;
       const feed = yield* Feed;
+      const engine = yield* Engine;
       const guarded = (answer: Effect.Effect<HttpServerResponse.HttpServerResponse>) =>
         Effect.gen(function* () {
           const { headers } = yield* HttpServerRequest.HttpServerRequest;
@@ -111,9 +113,15 @@ const statusRoutes = (access: AccessOptions) =>
         "/ready",
         guarded(
           Effect.map(runner.status, (projectors) => {
-            const ready = projectors.every(({ fault }) => fault === null);
+            const failure = engine.failure();
+            const ready = failure === null && projectors.every(({ fault }) => fault === null);
             return HttpServerResponse.jsonUnsafe(
-              { status: ready ? "ready" : "degraded", headSequence: feed.head(), projectors },
+              {
+                status: ready ? "ready" : "degraded",
+                headSequence: feed.head(),
+                store: failure === null ? "ok" : failure.message,
+                projectors,
+              },
               { status: ready ? 200 : 503 },
             );
           }),

@@ -23,6 +23,9 @@ const GROUP_LIMIT = 256;
 /** Commands that may wait, for people and for agents each. */
 const QUEUE_CAPACITY = 4096;
 
+/** How long a stop waits for what was accepted to be written. */
+const DRAIN_DEADLINE = "10 seconds";
+
 const BUSY =
   "More commands wait than the server takes, or it is stopping. Nothing was changed: send the same command again after a moment.";
 
@@ -38,6 +41,8 @@ export class Engine extends Context.Service<
       command: AnyCommand,
       origin: Origin,
     ) => Effect.Effect<{ readonly sequence: number }, CommandError>;
+    /** Why the last group of commands could not be written, or null since one was. */
+    readonly failure: () => CommandError | null;
   }
 >()("heddle/orchestrator/Engine") {
   static readonly layer = Layer.effect(
@@ -54,11 +59,15 @@ export class Engine extends Context.Service<
       yield* runner.catchUp((fromSequenceExclusive, limit) => store.readAll({ fromSequenceExclusive, limit }));
       feed.begin(yield* store.head);
 
+      // Set from a group that failed until one is written.
+      let failure: CommandError | null = null;
+
       const commit = (
         group: ReadonlyArray<Submission>,
       ): Effect.Effect<void, SqlError.SqlError | StoreUnavailable> =>
         sql.withTransaction(writer.write(group, feed.head())).pipe(
           Effect.map((written) => {
+            failure = null;
             written.committed();
             feed.publish(written.events);
             if (written.hasEffects) effectSignal.notify();
@@ -76,8 +85,6 @@ export class Engine extends Context.Service<
           }),
         );
 
-      let inDoubt = false;
-
       /** A commit may have stood although its caller saw an error: the log itself says how far it goes. */
       const resynchronize = Effect.gen(function* () {
         for (let page: ReadonlyArray<EventEnvelope>; ; feed.publish(page)) {
@@ -85,29 +92,35 @@ export class Engine extends Context.Service<
           if (page.length === 0) break;
         }
         yield* runner.reload;
-        inDoubt = false;
       });
 
       const failGroup = (group: ReadonlyArray<Submission>, error: CommandError) =>
         Effect.sync(() => {
-          inDoubt = true;
+          failure = error;
           writer.forget();
           for (const { reply } of group) Deferred.doneUnsafe(reply, Effect.fail(error));
         });
 
-      const writeGroup = (group: ReadonlyArray<Submission>) =>
-        Effect.suspend(() => (inDoubt ? resynchronize : Effect.void)).pipe(
+      /** A group that fails is tried again command by command, so that only what is at fault fails. */
+      const writeGroup = (group: ReadonlyArray<Submission>): Effect.Effect<void> => {
+        const onFailure = (error: CommandError) =>
+          Effect.andThen(
+            failGroup(group.length === 1 ? group : [], error),
+            Effect.forEach(group.length === 1 ? [] : group, (one) => writeGroup([one]), { discard: true }),
+          );
+        return Effect.suspend(() => (failure ? resynchronize : Effect.void)).pipe(
           Effect.andThen(commit(group)),
           Effect.catchTags({
-            SqlError: (error) => failGroup(group, storeUnavailable(error)),
-            StoreUnavailable: (error) => failGroup(group, error),
-            UndecodableEvent: (error) => failGroup(group, unreadable(error)),
+            SqlError: (error) => onFailure(storeUnavailable(error)),
+            StoreUnavailable: onFailure,
+            UndecodableEvent: (error) => onFailure(unreadable(error)),
           }),
           Effect.catchCause((cause) => {
             const error = internalError(group[0]?.command.commandId ?? "group");
-            return Effect.andThen(Effect.logError(error.message, cause), failGroup(group, error));
+            return Effect.andThen(Effect.logError(error.message, cause), onFailure(error));
           }),
         );
+      };
 
       const loop: Effect.Effect<void> = Effect.suspend(() =>
         Effect.flatMap(queue.take(GROUP_LIMIT), (group) =>
@@ -118,13 +131,19 @@ export class Engine extends Context.Service<
       yield* Effect.acquireRelease(Effect.forkDetach(loop), (fiber) =>
         Effect.andThen(
           Effect.sync(() => queue.close()),
-          Fiber.await(fiber),
+          Fiber.await(fiber).pipe(
+            Effect.timeoutOrElse({
+              duration: DRAIN_DEADLINE,
+              orElse: () => Effect.logError("Stopped before every accepted command was written; none of them was answered."),
+            }),
+          ),
         ),
       );
 
       const busy = Effect.fail(new ServerBusy({ message: BUSY }));
 
       return Engine.of({
+        failure: () => failure,
         dispatch: (command, origin) =>
           Effect.suspend(() => {
             const reply: Submission["reply"] = Deferred.makeUnsafe();

@@ -51,7 +51,12 @@ const work = Effect.fnUntraced(function* (prompt: string, turnCount: number) {
     offset: 0,
     text: "Done.",
   });
-  yield* record(started, `end-${prompt}`, { type: "thread.turn.complete", turnId, status: "completed", reason: null });
+  yield* record(started, `end-${prompt}`, {
+    type: "thread.turn.complete",
+    turnId,
+    status: "completed",
+    reason: null,
+  });
   yield* record(started, `diff-${prompt}`, {
     type: "thread.turn.diff.complete",
     turnId,
@@ -74,7 +79,8 @@ const walk = (events: ReadonlyArray<EventEnvelope>, from: EventEnvelope): Readon
   return [from, ...walk(events, cause)];
 };
 
-const types = (chain: ReadonlyArray<EventEnvelope>) => chain.map(({ eventType, commandId }) => `${eventType} by ${commandId}`);
+const types = (chain: ReadonlyArray<EventEnvelope>) =>
+  chain.map(({ eventType, commandId }) => `${eventType} by ${commandId}`);
 
 describe("the chain from a prompt", () => {
   it.live("can be walked back from the last event of its turn", () =>
@@ -141,7 +147,9 @@ describe("the chain from a prompt", () => {
         "thread.turn-queued by start-m2",
       ]);
       for (const event of walk(events, last)) assert.strictEqual(event.correlationId, "start-m2");
-      const prompt = events.find((event) => event.eventType === "thread.message-sent" && event.payload.messageId === "m2");
+      const prompt = events.find(
+        (event) => event.eventType === "thread.message-sent" && event.payload.messageId === "m2",
+      );
       assert.strictEqual<unknown>(prompt?.commandId, "end-m1");
       assert.strictEqual<unknown>(prompt?.causationEventId, "start-m2#1");
       assert.strictEqual(prompt?.correlationId, "start-m2");
@@ -162,7 +170,12 @@ describe("the chain from a prompt", () => {
       const [effect] = yield* effects.claim({ owner: "test", leaseMillis: 1000, limit: 10 });
       assert.deepInclude(
         { ...effect },
-        { kind: "turn.start", eventId: asked.eventId, eventSequence: asked.sequence, correlationId: "start-m1" },
+        {
+          kind: "turn.start",
+          eventId: asked.eventId,
+          eventSequence: asked.sequence,
+          correlationId: "start-m1",
+        },
       );
     }).pipe(Effect.provide(freshEngine)),
   );

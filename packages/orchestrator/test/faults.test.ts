@@ -3,6 +3,7 @@ import { EventStore } from "@heddle/event-store/EventStore";
 import { Queries } from "@heddle/projections/Queries";
 import { Effect, Exit } from "effect";
 import { SqlClient } from "effect/sql";
+import { Engine } from "../src/Engine.ts";
 import { injectFault, SQLITE_FULL, SQLITE_IOERR } from "./faulty-sqlite.ts";
 import { createProject, createThread, freshEngine, send, startTurn } from "./support.ts";
 
@@ -49,6 +50,30 @@ describe("a statement that fails", () => {
     );
   }
 
+  it.live("in one command of a group leaves its neighbours alone", () =>
+    Effect.gen(function* () {
+      yield* send(createProject("p1"));
+      for (let index = 0; index < 10; index += 1) yield* send(createThread(`t${index}`));
+      const sql = yield* SqlClient.SqlClient;
+      // A stream that cannot be read any more: decisions on its thread cannot be made, once it is out of the cache.
+      yield* sql`UPDATE orchestration_events SET payload_json = '{}' WHERE stream_id = 't3'`;
+      // A failed transaction empties the cache.
+      yield* injectFault({ at: 2, errcode: SQLITE_IOERR, carriedOut: false }).pipe(
+        Effect.andThen(Effect.flip(send(startTurn("t0", "forget")))),
+        Effect.scoped,
+      );
+      const exits = yield* Effect.forEach(
+        Array.from({ length: 9 }, (_, index) => index),
+        (index) => Effect.exit(send(startTurn(`t${index}`, `m${index}`))),
+        { concurrency: "unbounded" },
+      );
+      assert.deepStrictEqual(
+        exits.map((exit) => Exit.isSuccess(exit)),
+        exits.map((_, index) => index !== 3),
+      );
+    }).pipe(Effect.provide(freshEngine), Effect.scoped),
+  );
+
   it.live("is survived when the disk really is full", () =>
     Effect.gen(function* () {
       yield* send(createProject("p1"));
@@ -59,9 +84,12 @@ describe("a statement that fails", () => {
       const words = "x".repeat(1_000_000);
       const error = yield* Effect.flip(send(startTurn("t1", "m1", words)));
       assert.strictEqual(error._tag, "StoreUnavailable");
+      const engine = yield* Engine;
+      assert.strictEqual(engine.failure(), error);
       yield* sql.unsafe("PRAGMA max_page_count = 1000000");
       const { sequence } = yield* send(startTurn("t1", "m1", words));
       assert.strictEqual(sequence, 4);
+      assert.isNull(engine.failure());
     }).pipe(Effect.provide(freshEngine), Effect.scoped),
   );
 });

@@ -29,7 +29,11 @@ export const injectFault = (fault: Fault) =>
           if (fault.carriedOut) (original as Run).apply(this, parameters);
           throw Object.assign(new Error(`injected at ${this.sourceSQL}`), { errcode: fault.errcode });
         };
-        Object.defineProperty(StatementSync.prototype, name, { value: faulty, configurable: true, writable: true });
+        Object.defineProperty(StatementSync.prototype, name, {
+          value: faulty,
+          configurable: true,
+          writable: true,
+        });
       }
       return { methods, count: () => count };
     }),

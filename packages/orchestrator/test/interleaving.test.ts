@@ -165,7 +165,12 @@ describe("several clients at once, who send some commands twice,", () => {
             const world = play(steps);
             const { log } = yield* run(commandsOf(steps), [{ client: 0, again: null }], [1]);
             const facts = (events: ReadonlyArray<EventEnvelope>) =>
-              events.map(({ sequence, streamVersion, eventId, eventType }) => [sequence, streamVersion, eventId, eventType]);
+              events.map(({ sequence, streamVersion, eventId, eventType }) => [
+                sequence,
+                streamVersion,
+                eventId,
+                eventType,
+              ]);
             assert.deepStrictEqual(facts(log), facts(world.log));
           }).pipe(Effect.provide(freshEngine), Effect.runPromise),
         ),

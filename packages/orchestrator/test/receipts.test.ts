@@ -21,7 +21,8 @@ const receiptOf = (commandId: string) =>
 const together = (commands: ReadonlyArray<ClientCommandInput>) =>
   Effect.forEach(
     commands,
-    (each) => Effect.match(send(each), { onSuccess: ({ sequence }) => sequence, onFailure: ({ name }) => name }),
+    (each) =>
+      Effect.match(send(each), { onSuccess: ({ sequence }) => sequence, onFailure: ({ name }) => name }),
     { concurrency: "unbounded" },
   );
 
@@ -64,26 +65,40 @@ describe("a command that is sent again", () => {
     }).pipe(Effect.scoped),
   );
 
-  it.live("is the same in whatever order its keys stand, and whether its model is a string or an object", () =>
-    Effect.gen(function* () {
-      yield* send(createProject("p1"));
-      const base = { type: "thread.create", commandId: "c", threadId: "t1", projectId: "p1", title: "T" } as const;
-      const rest = { branch: null, worktreePath: null, createdAt: AT } as const;
-      const forms: ReadonlyArray<ClientCommandInput> = [
-        { ...base, model: "codex/gpt-5", ...rest },
-        { ...rest, model: { model: "gpt-5", provider: "codex" }, ...base },
-        { createdAt: AT, model: { provider: "codex", model: "gpt-5" }, worktreePath: null, branch: null, ...base },
-      ];
-      assert.deepStrictEqual<unknown>(yield* together(forms), times(3, 2));
-      const options = (value: Record<string, string>): ClientCommandInput => ({
-        type: "project.meta.update",
-        commandId: "options",
-        projectId: "p1",
-        defaultModel: { provider: "demo", options: value },
-      });
-      const first = yield* send(options({ a: "1", b: "2" }));
-      assert.deepStrictEqual(yield* send(options({ b: "2", a: "1" })), first);
-    }).pipe(Effect.provide(freshEngine)),
+  it.live(
+    "is the same in whatever order its keys stand, and whether its model is a string or an object",
+    () =>
+      Effect.gen(function* () {
+        yield* send(createProject("p1"));
+        const base = {
+          type: "thread.create",
+          commandId: "c",
+          threadId: "t1",
+          projectId: "p1",
+          title: "T",
+        } as const;
+        const rest = { branch: null, worktreePath: null, createdAt: AT } as const;
+        const forms: ReadonlyArray<ClientCommandInput> = [
+          { ...base, model: "codex/gpt-5", ...rest },
+          { ...rest, model: { model: "gpt-5", provider: "codex" }, ...base },
+          {
+            createdAt: AT,
+            model: { provider: "codex", model: "gpt-5" },
+            worktreePath: null,
+            branch: null,
+            ...base,
+          },
+        ];
+        assert.deepStrictEqual<unknown>(yield* together(forms), times(3, 2));
+        const options = (value: Record<string, string>): ClientCommandInput => ({
+          type: "project.meta.update",
+          commandId: "options",
+          projectId: "p1",
+          defaultModel: { provider: "demo", options: value },
+        });
+        const first = yield* send(options({ a: "1", b: "2" }));
+        assert.deepStrictEqual(yield* send(options({ b: "2", a: "1" })), first);
+      }).pipe(Effect.provide(freshEngine)),
   );
 });
 

@@ -3,6 +3,7 @@
  * that fails is marked with its error and left where it is; the others and the commands go on.
  */
 import type { EventEnvelope } from "@heddle/contracts/Events";
+import { inList } from "@heddle/sql/InList";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { Clock, Context, Effect, Layer, Schema } from "effect";
 import { SqlClient, SqlError } from "effect/sql";
@@ -107,7 +108,7 @@ const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) 
     if (!entry) return;
     entry.fault = fault.message;
     yield* Effect.logError(fault.message);
-    yield* writeState([entry], ({ cursor }) => cursor);
+    yield* sql.withTransaction(writeState([entry], ({ cursor }) => cursor));
   });
 
   return Runner.of({
@@ -169,32 +170,37 @@ const readState = (sql: SqlClient.SqlClient) =>
     Effect.map((rows) => new Map(rows.map((row) => [row.projector, row]))),
   );
 
-/** A projector without a row, or with one of another version, starts from nothing. */
+/**
+ * A projector without a row, or with one of another version, starts from nothing. One that is no more feeds nothing: its
+ * cursor goes, or it would hold the snapshot's sequence back for good.
+ */
 const loadState = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, projectors: ReadonlyArray<Projector>) {
   const stored = yield* readState(sql);
   const at = new Date(yield* Clock.currentTimeMillis).toISOString();
+  const names = projectors.map(({ name }) => name);
+  const gone = [...stored.keys()].filter((name) => !names.includes(name));
+  const load = Effect.forEach(projectors, (projector) => {
+    const apply = projector.bind(sql, projector.table);
+    const row = stored.get(projector.name);
+    if (row?.version === projector.version) {
+      // A faulted one is tried again from where it stood: the code may have been mended.
+      return Effect.succeed({ projector, apply, cursor: row.last_applied_sequence, fault: null });
+    }
+    const state = {
+      projector: projector.name,
+      version: projector.version,
+      last_applied_sequence: 0,
+      fault: null,
+      updated_at: at,
+    };
+    return Effect.gen(function* () {
+      yield* sql`DELETE FROM ${sql(projector.table)}`;
+      yield* sql`DELETE FROM projection_state WHERE projector = ${projector.name}`;
+      yield* sql`INSERT INTO projection_state ${sql.insert(state)}`;
+      return { projector, apply, cursor: 0, fault: null };
+    });
+  });
   return yield* sql.withTransaction(
-    Effect.forEach(projectors, (projector) => {
-      const apply = projector.bind(sql, projector.table);
-      const row = stored.get(projector.name);
-      if (row?.version === projector.version) {
-        // A faulted one is tried again from where it stood: the code may have been mended.
-        return Effect.succeed({ projector, apply, cursor: row.last_applied_sequence, fault: null });
-      }
-      const state = {
-        projector: projector.name,
-        version: projector.version,
-        last_applied_sequence: 0,
-        fault: null,
-        updated_at: at,
-      };
-      return Effect.gen(function* () {
-        yield* sql`DELETE FROM ${sql(projector.table)}`;
-        yield* sql`DELETE FROM projection_state WHERE projector = ${projector.name}`;
-        yield* sql`INSERT INTO projection_state ${sql.insert(state)}`;
-        return { projector, apply, cursor: 0, fault: null };
-      });
-    }),
+    Effect.andThen(sql`DELETE FROM projection_state WHERE ${inList(sql, "projector", gone)}`, load),
   );
 });
-
