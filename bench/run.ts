@@ -10,8 +10,9 @@ import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { type Figure, holds, type Part, table } from "./Figure.ts";
 import { commands } from "./parts/commands.ts";
+import { stream } from "./parts/stream.ts";
 
-const PARTS: ReadonlyArray<Part> = [commands];
+const PARTS: ReadonlyArray<Part> = [commands, stream];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !PARTS.some((part) => part.name === name));

@@ -37,20 +37,29 @@ export class CommandQueue<A> {
     });
   }
 
-  /** The next items, at least one and at most `limit`, people's first; none once the queue is closed and empty. */
+  /** Waits until there is an item, or the queue is closed. */
+  get waitForItems(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.#size > 0 || this.#closed) return Effect.void;
+      this.#filled.closeUnsafe();
+      return this.#filled.await;
+    });
+  }
+
+  /** The next items, at most `limit`, people's first; none only once the queue is closed and empty. */
   take(limit: number): Effect.Effect<ReadonlyArray<A>> {
     return Effect.suspend(() => {
+      if (this.#size === 0 && !this.#closed) return Effect.andThen(this.waitForItems, this.take(limit));
       const { person, agent } = this.#waiting;
-      if (person.length + agent.length === 0) {
-        if (this.#closed) return Effect.succeed([]);
-        this.#filled.closeUnsafe();
-        return Effect.flatMap(this.#filled.await, () => this.take(limit));
-      }
       const items = person.splice(0, limit);
       if (items.length < limit) items.push(...agent.splice(0, limit - items.length));
       this.#room.openUnsafe();
       return Effect.succeed(items);
     });
+  }
+
+  get #size(): number {
+    return this.#waiting.person.length + this.#waiting.agent.length;
   }
 
   /** Takes nothing more; what waits can still be taken. */

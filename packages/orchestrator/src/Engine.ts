@@ -122,8 +122,10 @@ export class Engine extends Context.Service<
         );
       };
 
+      // Whoever is about to send something does so before the group is taken.
+      const nextGroup = Effect.andThen(queue.waitForItems, Effect.andThen(Effect.yieldNow, queue.take(GROUP_LIMIT)));
       const loop: Effect.Effect<void> = Effect.suspend(() =>
-        Effect.flatMap(queue.take(GROUP_LIMIT), (group) =>
+        Effect.flatMap(nextGroup, (group) =>
           group.length === 0 ? Effect.void : Effect.andThen(writeGroup(group), loop),
         ),
       );
