@@ -40,6 +40,8 @@ export class SessionRuntime extends Context.Service<
       providerSessionId: ProviderSessionId,
       status: SessionRuntimeStatus,
     ) => Effect.Effect<void, SqlError.SqlError>;
+    /** After a revert, no session may go on with what it remembers of the thread. */
+    readonly forgetCursors: (threadId: ThreadId) => Effect.Effect<void, SqlError.SqlError>;
     /** The thread's latest session, if it ever had one. */
     readonly latest: (threadId: ThreadId) => Effect.Effect<SessionRuntimeEntry | undefined, SqlError.SqlError>;
     /** Sessions whose process may be there: after a crash, those that were left behind. */
@@ -81,6 +83,11 @@ export class SessionRuntime extends Context.Service<
             (at) => sql`UPDATE provider_session_runtime SET status = ${status}, last_seen_at = ${at}
               WHERE provider_session_id = ${providerSessionId}`,
           ).pipe(Effect.asVoid, sql.withTransaction),
+        forgetCursors: (threadId) =>
+          sql`UPDATE provider_session_runtime SET resume_cursor_json = NULL WHERE thread_id = ${threadId}`.pipe(
+            Effect.asVoid,
+            sql.withTransaction,
+          ),
         latest: (threadId) =>
           sql<SessionRuntimeRow>`SELECT ${columns} FROM provider_session_runtime
             WHERE thread_id = ${threadId} ORDER BY last_seen_at DESC, provider_session_id DESC LIMIT 1`.pipe(

@@ -46,6 +46,7 @@ export type SessionFailure = CommandError | ProviderError | Effect.Error<ReturnT
 export class AgentSessions extends Context.Service<
   AgentSessions,
   {
+    /** The thread's session, unless there is none or it is ending. */
     readonly get: (threadId: ThreadId) => LiveSession | undefined;
     /** The thread's session, started where there is none, or where it is of another agent or in another folder. */
     readonly ensure: (
@@ -63,8 +64,11 @@ export class AgentSessions extends Context.Service<
     ) => Effect.Effect<void, CommandError | ProviderError>;
     /** Asks the turn to end; if the agent does not, its process is ended. */
     readonly interrupt: (session: LiveSession, turnId: TurnId) => Effect.Effect<void>;
-    /** Ends the process; the turn and the open requests end with it, in one commit. */
-    readonly end: (session: LiveSession, ending: SessionEnding) => Effect.Effect<void>;
+    /**
+     * Ends the thread's process and waits for its end; the turn and the open requests end with it, in one commit. False
+     * where there was none.
+     */
+    readonly end: (threadId: ThreadId, ending: SessionEnding) => Effect.Effect<boolean>;
   }
 >()("heddle/orchestrator/AgentSessions") {
   static readonly layer = Layer.effect(AgentSessions, Effect.suspend(make));
@@ -140,8 +144,8 @@ function make() {
     /** The process is gone, for whatever reason: what was open in it ends, in one commit. */
     const finishSession = Effect.fnUntraced(function* (session: LiveSession, exited: SessionEnding) {
       const { threadId, ingest } = session;
-      const ending = session.ending ?? exited;
-      if (sessions.get(threadId) === session) sessions.delete(threadId);
+      session.ending ??= exited;
+      const { ending } = session;
       const origin = yield* ingest.origin();
       yield* captureEnd(session, origin);
       const turnId = ingest.currentTurn()?.turnId;
@@ -161,13 +165,21 @@ function make() {
       yield* settleTurn(session);
     });
 
+    /** Only now may another session of the thread start: the end of this one must not end that one's turn. */
+    const forget = (session: LiveSession) =>
+      Effect.suspend(() => {
+        sessions.delete(session.threadId);
+        return Deferred.succeed(session.closed, undefined);
+      });
+
     const run = (session: LiveSession) => {
       let last: SessionEnding = exitOf(undefined);
       return session.agent.events.pipe(
         Stream.runForEach((event) =>
           Effect.gen(function* () {
             yield* session.ingest.take(event);
-            if (event.type === "turn.completed") yield* finishTurn(session, event);
+            // A session that is being ended takes its turn with it, and starts no queued one.
+            if (event.type === "turn.completed" && !session.ending) yield* finishTurn(session, event);
             if (event.type === "session.exited") last = exitOf(event);
           }),
         ),
@@ -178,16 +190,19 @@ function make() {
         Effect.catchCause((cause) =>
           Effect.logError(`The end of the session of thread ${session.threadId} was not stored`, cause),
         ),
-        Effect.andThen(Deferred.succeed(session.closed, undefined)),
         Effect.andThen(Scope.close(session.scope, Exit.void)),
+        Effect.ensuring(forget(session)),
       );
     };
 
-    const end = Effect.fn("AgentSessions.end")(function* (session: LiveSession, ending: SessionEnding) {
+    const end = Effect.fn("AgentSessions.end")(function* (threadId: ThreadId, ending: SessionEnding) {
+      const session = sessions.get(threadId);
+      if (!session) return false;
       session.ending ??= ending;
       // Closing the scope ends the process; its last event is `session.exited`, and `run` does the rest.
       yield* Scope.close(session.scope, Exit.void);
       yield* Deferred.await(session.closed);
+      return true;
     });
 
     const start = Effect.fn("AgentSessions.start")(function* (
@@ -273,7 +288,7 @@ function make() {
       Effect.forEach(
         [...sessions.values()],
         (session) =>
-          end(session, {
+          end(session.threadId, {
             status: session.ingest.currentTurn() ? "interrupted" : "stopped",
             turnStatus: "interrupted",
             reason: "The server stopped.",
@@ -284,11 +299,19 @@ function make() {
     );
 
     return AgentSessions.of({
-      get: (threadId) => sessions.get(threadId),
+      get: (threadId) => {
+        const session = sessions.get(threadId);
+        return session?.ending ? undefined : session;
+      },
       ensure: Effect.fnUntraced(function* (thread, model, workspace, origin) {
         const live = sessions.get(thread.threadId);
         if (live && live.providerName === model.provider && live.workspace === workspace && !live.ending) return live;
-        if (live) yield* end(live, { status: "stopped", turnStatus: "interrupted", reason: null, waiting: "continue" });
+        yield* end(thread.threadId, {
+          status: "stopped",
+          turnStatus: "interrupted",
+          reason: null,
+          waiting: "continue",
+        });
         return yield* starting.withPermits(1)(start(thread, model, workspace, origin));
       }),
       begin: Effect.fn("AgentSessions.begin")(function* (session, { turnId, turnCount }, prompt, origin) {
@@ -321,7 +344,7 @@ function make() {
           Effect.timeoutOrElse({ duration: INTERRUPT_DEADLINE, orElse: () => Effect.succeed(false) }),
         );
         if (converged) return;
-        yield* end(session, {
+        yield* end(session.threadId, {
           status: "interrupted",
           turnStatus: "interrupted",
           reason: "The agent did not stop when asked; its process was ended.",

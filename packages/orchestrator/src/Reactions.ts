@@ -5,6 +5,7 @@ import type { Project, ThreadSummary } from "@heddle/contracts/ReadModel";
 import type { Reaction, ReactionKind } from "@heddle/domain/Reaction";
 import { DiffBlobs } from "@heddle/event-store/DiffBlobs";
 import type { ClaimedEffect } from "@heddle/event-store/Effects";
+import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
 import { Queries } from "@heddle/projections/Queries";
 import { Context, Effect, Layer, Schema } from "effect";
 import { AgentSessions } from "./AgentSessions.ts";
@@ -37,6 +38,7 @@ export class Reactions extends Context.Service<
       const starter = yield* TurnStarter;
       const checkpoints = yield* CheckpointStore;
       const blobs = yield* DiffBlobs;
+      const runtime = yield* SessionRuntime;
 
       const threadAndProject = Effect.fnUntraced(function* (threadId: ThreadId) {
         const thread = yield* queries.thread(threadId);
@@ -53,15 +55,18 @@ export class Reactions extends Context.Service<
 
       const revert = Effect.fnUntraced(function* ({ threadId, turnCount }: Of<"checkpoint.revert">, origin: Origin) {
         const { thread, project } = yield* threadAndProject(threadId);
-        const live = sessions.get(threadId);
         // The agent remembers what is being undone: it goes on in a fresh session.
-        if (live) {
-          yield* sessions.end(live, { status: "stopped", turnStatus: "interrupted", reason: null, waiting: "continue" });
-        }
+        yield* sessions.end(threadId, {
+          status: "stopped",
+          turnStatus: "interrupted",
+          reason: null,
+          waiting: "continue",
+        });
         const workspace = yield* resolveWorkspace(project, thread.worktreePath);
         const latestTurnCount = yield* queries.turnCount(threadId);
         const reverted = yield* checkpoints.revert({ workspace, threadId, turnCount, latestTurnCount });
         yield* blobs.dropAfter(threadId, turnCount);
+        yield* runtime.forgetCursors(threadId);
         yield* engine.dispatch(
           {
             type: "thread.checkpoint.revert.complete",
@@ -156,11 +161,7 @@ export class Reactions extends Context.Service<
             reason: "Stopped by a person.",
             waiting: "withdraw",
           } as const;
-          const live = sessions.get(threadId);
-          if (live) {
-            yield* sessions.end(live, ending);
-            return "stopped";
-          }
+          if (yield* sessions.end(threadId, ending)) return "stopped";
           const commandId = commandIdFrom("session-stop", origin.causationEventId ?? threadId);
           yield* engine.dispatch({ type: "thread.session.end", commandId, threadId, ...ending }, origin);
           return "no session";
@@ -186,10 +187,12 @@ export class Reactions extends Context.Service<
           return `copied ${history.length} messages`;
         }),
         "thread.clean-up": Effect.fnUntraced(function* ({ threadId }) {
-          const live = sessions.get(threadId);
-          if (live) {
-            yield* sessions.end(live, { status: "stopped", turnStatus: "interrupted", reason: null, waiting: "withdraw" });
-          }
+          yield* sessions.end(threadId, {
+            status: "stopped",
+            turnStatus: "interrupted",
+            reason: null,
+            waiting: "withdraw",
+          });
           const workspace = yield* workspaceOf(yield* threadAndProject(threadId));
           if (workspace !== undefined) yield* checkpoints.prune({ workspace, threadId });
           yield* blobs.dropAfter(threadId, -1);

@@ -127,6 +127,14 @@ const answersAgree = ({ answers, receipts }: Outcome) => {
   }
 };
 
+const facts = (events: ReadonlyArray<EventEnvelope>) =>
+  events.map(({ sequence, streamVersion, eventId, eventType }) => [
+    sequence,
+    streamVersion,
+    eventId,
+    eventType,
+  ]);
+
 describe("several clients at once, who send some commands twice,", () => {
   it.live(
     "get one log without holes, one receipt and one answer a command, and a read model that equals a rebuild",
@@ -164,13 +172,6 @@ describe("several clients at once, who send some commands twice,", () => {
           Effect.gen(function* () {
             const world = play(steps);
             const { log } = yield* run(commandsOf(steps), [{ client: 0, again: null }], [1]);
-            const facts = (events: ReadonlyArray<EventEnvelope>) =>
-              events.map(({ sequence, streamVersion, eventId, eventType }) => [
-                sequence,
-                streamVersion,
-                eventId,
-                eventType,
-              ]);
             assert.deepStrictEqual(facts(log), facts(world.log));
           }).pipe(Effect.provide(freshEngine), Effect.runPromise),
         ),

@@ -28,6 +28,14 @@ const together = (commands: ReadonlyArray<ClientCommandInput>) =>
 
 const times = <A>(count: number, value: A): Array<A> => Array.from({ length: count }, () => value);
 
+/** Options that a person set, in the order in which their keys came. */
+const options = (value: Record<string, string>): ClientCommandInput => ({
+  type: "project.meta.update",
+  commandId: "options",
+  projectId: "p1",
+  defaultModel: { provider: "demo", options: value },
+});
+
 describe("a command that is sent again", () => {
   it.live("ten times at once, gives one event, and the same answer to each", () =>
     Effect.gen(function* () {
@@ -90,12 +98,6 @@ describe("a command that is sent again", () => {
           },
         ];
         assert.deepStrictEqual<unknown>(yield* together(forms), times(3, 2));
-        const options = (value: Record<string, string>): ClientCommandInput => ({
-          type: "project.meta.update",
-          commandId: "options",
-          projectId: "p1",
-          defaultModel: { provider: "demo", options: value },
-        });
         const first = yield* send(options({ a: "1", b: "2" }));
         assert.deepStrictEqual(yield* send(options({ b: "2", a: "1" })), first);
       }).pipe(Effect.provide(freshEngine)),
