@@ -26,9 +26,12 @@ export class RawSqlite {
   constructor(folder: string, enginePath: string) {
     const engine = new DatabaseSync(enginePath, { readOnly: true });
     this.#database = new DatabaseSync(join(folder, "raw.db"));
-    this.#database.exec("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    this.#database.exec(
+      "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
+    );
     for (const { sql } of engine.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").all()) {
-      if (TABLES.some((name) => new RegExp(`(TABLE|ON) ${name}\\b`).test(String(sql)))) this.#database.exec(String(sql));
+      if (TABLES.some((name) => new RegExp(`(TABLE|ON) ${name}\\b`).test(String(sql))))
+        this.#database.exec(String(sql));
     }
     this.#states = allRows(engine, "SELECT * FROM projection_state");
     engine.close();
@@ -77,7 +80,10 @@ const allRows = (database: DatabaseSync, sql: string): ReadonlyArray<Row> =>
 /** What the engine wrote for commands that each gave one event. */
 export const readCommandRows = (enginePath: string): ReadonlyArray<CommandRows> => {
   const database = new DatabaseSync(enginePath, { readOnly: true });
-  const events = allRows(database, "SELECT * FROM orchestration_events WHERE event_type = 'thread.meta-updated' ORDER BY sequence");
+  const events = allRows(
+    database,
+    "SELECT * FROM orchestration_events WHERE event_type = 'thread.meta-updated' ORDER BY sequence",
+  );
   const receipts = new Map(
     allRows(database, "SELECT * FROM orchestration_command_receipts").map((row) => [row[0], row]),
   );

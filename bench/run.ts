@@ -17,7 +17,9 @@ const PARTS: ReadonlyArray<Part> = [commands, stream];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !PARTS.some((part) => part.name === name));
 if (unknown.length > 0) {
-  process.stderr.write(`There is no part ${unknown.join(", ")}. There are: ${PARTS.map(({ name }) => name).join(", ")}\n`);
+  process.stderr.write(
+    `There is no part ${unknown.join(", ")}. There are: ${PARTS.map(({ name }) => name).join(", ")}\n`,
+  );
   process.exit(2);
 }
 

@@ -59,14 +59,21 @@ export const onEngine = <A, E>(folder: string, program: Effect.Effect<A, E, Engi
   Effect.runPromise(program.pipe(Effect.provide(engineLayer(join(folder, "heddle.db"))), Effect.scoped));
 
 /** Does `count` things with at most `width` under way, and gives how many were done in a second. */
-export const rate = <E, R>(count: number, width: number, one: (index: number) => Effect.Effect<unknown, E, R>) =>
+export const rate = <E, R>(
+  count: number,
+  width: number,
+  one: (index: number) => Effect.Effect<unknown, E, R>,
+) =>
   Effect.gen(function* () {
     let next = 0;
     const worker = Effect.gen(function* () {
       while (next < count) yield* one(next++);
     });
     const start = performance.now();
-    yield* Effect.all(Array.from({ length: width }, () => worker), { concurrency: "unbounded", discard: true });
+    yield* Effect.all(
+      Array.from({ length: width }, () => worker),
+      { concurrency: "unbounded", discard: true },
+    );
     return (count / (performance.now() - start)) * 1000;
   });
 

@@ -13,8 +13,6 @@ export class ClosingLineReporter implements Reporter {
       // A module that could not be collected ran none of its tests.
       if (!module.ok() && !tests.some((test) => test.result().state === "failed")) count.failed += 1;
     }
-    process.stdout.write(
-      `\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`,
-    );
+    process.stdout.write(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`);
   }
 }

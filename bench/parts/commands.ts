@@ -4,7 +4,16 @@ import { join } from "node:path";
 import { Effect } from "effect";
 import { type Figure, median, type Part, percentile } from "../Figure.ts";
 import { type CommandRows, RawSqlite, readCommandRows } from "../RawSqlite.ts";
-import { createProject, createThread, dispatch, latencies, onEngine, rate, rename, withFolder } from "../support.ts";
+import {
+  createProject,
+  createThread,
+  dispatch,
+  latencies,
+  onEngine,
+  rate,
+  rename,
+  withFolder,
+} from "../support.ts";
 
 const THREADS = 100;
 const COMMANDS = 10_000;

@@ -58,7 +58,9 @@ const run = (): Promise<ReadonlyArray<Figure>> =>
         let events = 0;
         for (let round = 0; round < ROUNDS; round += 1) {
           commandRates.push(
-            yield* rate(COMMANDS, 100, (index) => dispatch(rename(`t${index % 100}`, `command-${round}-${index}`))),
+            yield* rate(COMMANDS, 100, (index) =>
+              dispatch(rename(`t${index % 100}`, `command-${round}-${index}`)),
+            ),
           );
           yield* dispatch(createThread(`short-${round}`));
           yield* dispatch(createThread(`long-${round}`));

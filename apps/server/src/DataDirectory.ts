@@ -89,7 +89,9 @@ const attempt = <A>(path: string, doing: string, run: () => Promise<A>) =>
 
 /** Makes the folder, for its owner alone. */
 export const createDataDirectory = (directory: DataDirectory) =>
-  attempt(directory.path, "create the data directory", () => mkdir(directory.path, { recursive: true, mode: 0o700 }));
+  attempt(directory.path, "create the data directory", () =>
+    mkdir(directory.path, { recursive: true, mode: 0o700 }),
+  );
 
 /** The token of the folder; made on first use, mode 0600. */
 export const ensureToken = Effect.fn("ensureToken")(function* (directory: DataDirectory) {
@@ -145,7 +147,9 @@ export const ownDataDirectory = Effect.fn("ownDataDirectory")(function* (directo
     Effect.catchTag("LockUnavailable", (error) =>
       error.held
         ? Effect.flatMap(inUse(directory), Effect.fail)
-        : Effect.fail(new DataDirectoryError({ path: directory.path, message: error.message, cause: error.cause })),
+        : Effect.fail(
+            new DataDirectoryError({ path: directory.path, message: error.message, cause: error.cause }),
+          ),
     ),
   );
   const owner: typeof OwnerRecord.Type = { pid: process.pid };
@@ -163,7 +167,10 @@ const inUse = Effect.fnUntraced(function* ({ path, ownerFile }: DataDirectory) {
 });
 
 /** Writes where the server of the folder listens, for as long as the scope is open. */
-export const announceServer = (directory: DataDirectory, address: { readonly host: string; readonly port: number }) =>
+export const announceServer = (
+  directory: DataDirectory,
+  address: { readonly host: string; readonly port: number },
+) =>
   Effect.acquireRelease(
     Effect.gen(function* () {
       const startedAt = new Date(yield* Clock.currentTimeMillis).toISOString();

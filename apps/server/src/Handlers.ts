@@ -52,7 +52,6 @@ const readFailure = (
   });
 };
 
-
 const streamFailure = (error: SqlError.SqlError | UndecodableEvent) => Stream.fromEffect(readFailure(error));
 
 export const handlersLayer = OrchestrationRpcs.toLayer(
@@ -101,4 +100,3 @@ export const handlersLayer = OrchestrationRpcs.toLayer(
     });
   }),
 );
-

@@ -12,7 +12,10 @@ export const inputOf = <A>(method: string, schema: Schema.Codec<A, unknown>) => 
     Effect.mapError(decode(payload ?? {}), (error) =>
       invalid(
         method,
-        formatIssues(error.issue).issues.map(({ path, message }) => ({ path: formatPath(path ?? []), message })),
+        formatIssues(error.issue).issues.map(({ path, message }) => ({
+          path: formatPath(path ?? []),
+          message,
+        })),
       ),
     );
 };
@@ -28,7 +31,9 @@ const invalid = (method: string, issues: InvalidInput["issues"]): InvalidInput =
 const formatPath = (path: Path): string =>
   path
     .map((segment) => (typeof segment === "object" ? segment.key : segment))
-    .map((key, index) => (typeof key === "number" ? `[${key}]` : index === 0 ? String(key) : `.${String(key)}`))
+    .map((key, index) =>
+      typeof key === "number" ? `[${key}]` : index === 0 ? String(key) : `.${String(key)}`,
+    )
     .join("");
 
 const METHOD = "orchestration.dispatchCommand";
@@ -37,7 +42,9 @@ const CLIENT_TYPES = Object.keys(ClientCommand.cases);
 const SERVER_TYPES: ReadonlySet<string> = new Set(SERVER_COMMAND_TYPES);
 
 /** The command of a client; the server's own are refused. */
-export const commandInput = (payload: unknown): Effect.Effect<ClientCommand, InvalidInput | ServerOnlyCommand> => {
+export const commandInput = (
+  payload: unknown,
+): Effect.Effect<ClientCommand, InvalidInput | ServerOnlyCommand> => {
   const type = Predicate.hasProperty(payload, "type") ? payload.type : undefined;
   if (typeof type === "string" && SERVER_TYPES.has(type)) {
     const message = `${type} is the server's own command; no client may send it.`;

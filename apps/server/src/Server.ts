@@ -47,7 +47,10 @@ const HOST = "127.0.0.1";
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
 
 /** Everything behind the transport, recovered and at work. */
-const orchestrationLayer = (directory: DataDirectory, settings: Effect.Success<ReturnType<typeof readSettings>>) => {
+const orchestrationLayer = (
+  directory: DataDirectory,
+  settings: Effect.Success<ReturnType<typeof readSettings>>,
+) => {
   const agents = AgentSessions.layer.pipe(Layer.provideMerge(TurnCheckpoints.layer));
   const worker = EffectWorker.layer.pipe(
     Layer.provide(Reactions.layer),
@@ -107,7 +110,11 @@ const statusRoutes = (access: AccessOptions) =>
           const refusal = checkHost(headers, access);
           return refusal ? refuse(refusal) : yield* answer;
         });
-      yield* router.add("GET", "/health", guarded(Effect.succeed(HttpServerResponse.jsonUnsafe({ status: "ok" }))));
+      yield* router.add(
+        "GET",
+        "/health",
+        guarded(Effect.succeed(HttpServerResponse.jsonUnsafe({ status: "ok" }))),
+      );
       yield* router.add(
         "GET",
         "/ready",
@@ -158,10 +165,10 @@ export const serverLayer = ({ directory, port }: ServerOptions) =>
       const routes = Layer.unwrap(
         Effect.map(ServerAddress, (bound) => {
           const access = { token, hosts: loopbackHosts(bound.port) };
-          const rpc = RpcServer.layer(OrchestrationRpcs, { disableTracing: true, disableFatalDefects: true }).pipe(
-            Layer.provide(handlersLayer),
-            Layer.provide(rpcProtocol(access)),
-          );
+          const rpc = RpcServer.layer(OrchestrationRpcs, {
+            disableTracing: true,
+            disableFatalDefects: true,
+          }).pipe(Layer.provide(handlersLayer), Layer.provide(rpcProtocol(access)));
           return HttpRouter.serve(Layer.mergeAll(rpc, statusRoutes(access)), {
             disableLogger: true,
             disableListenLog: true,

@@ -3,7 +3,8 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { assert, describe, it } from "vitest";
 import { createProject } from "./conversation.ts";
-import { type Frame, type Json, RpcFailure } from "./raw-client.ts";
+import type { RpcFailure } from "./raw-client.ts";
+import { type Frame, type Json } from "./raw-client.ts";
 import { startServer, temporaryFolder } from "./server-process.ts";
 
 interface Answer {
@@ -18,7 +19,9 @@ const ask = (url: string, path: string, headers: Record<string, string>): Promis
     const sent = request({ hostname, port, path, headers }, (response) => {
       let body = "";
       response.on("data", (chunk) => (body += chunk));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, body: body === "" ? null : JSON.parse(body) }));
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, body: body === "" ? null : JSON.parse(body) }),
+      );
     });
     sent.on("upgrade", (response, socket) => {
       socket.destroy();
@@ -84,10 +87,11 @@ describe("bad input", () => {
   it("gets a typed failure that says which field and why, and the connection goes on", async () => {
     const server = await startServer(temporaryFolder());
     const client = await server.connect();
-    const failure = (promise: Promise<Json>) => promise.then(
-      () => assert.fail("It was taken."),
-      (error: RpcFailure) => error.error,
-    );
+    const failure = (promise: Promise<Json>) =>
+      promise.then(
+        () => assert.fail("It was taken."),
+        (error: RpcFailure) => error.error,
+      );
 
     const wrong = await failure(
       client.dispatch({
@@ -101,7 +105,13 @@ describe("bad input", () => {
     assert.equal(wrong._tag, "InvalidInput");
     assert.deepEqual(
       wrong.issues.map(({ path }: Json) => path),
-      ["threadId", "message.attachments[0].name", "message.attachments[0].mimeType", "message.attachments[0].data", "createdAt"],
+      [
+        "threadId",
+        "message.attachments[0].name",
+        "message.attachments[0].mimeType",
+        "message.attachments[0].data",
+        "createdAt",
+      ],
     );
 
     const unknown = await failure(client.dispatch({ type: "thread.explode", commandId: "c2" }));
@@ -126,12 +136,21 @@ describe("bad input", () => {
     const server = await startServer(temporaryFolder());
     const client = await server.connect();
     const answered = new Promise<Frame>((resolve) => {
-      client.socket.addEventListener("message", ({ data }) => resolve(JSON.parse(String(data))), { once: true });
+      client.socket.addEventListener("message", ({ data }) => resolve(JSON.parse(String(data))), {
+        once: true,
+      });
     });
     client.socket.send("this is { not JSON");
     const frame = (await answered) as Json;
     assert.equal(frame.exit.cause[0].error._tag, "InvalidInput");
-    for (const odd of ["null", "[]", "[null, 5]", '{"_tag":"Request"}', '{"_tag":"Request","id":{},"tag":"x"}', '{"_tag":"Nope"}']) {
+    for (const odd of [
+      "null",
+      "[]",
+      "[null, 5]",
+      '{"_tag":"Request"}',
+      '{"_tag":"Request","id":{},"tag":"x"}',
+      '{"_tag":"Nope"}',
+    ]) {
       client.socket.send(odd);
     }
     assert.deepEqual(await createProject(client, "p1", "/tmp"), { sequence: 1 });

@@ -16,13 +16,21 @@ const begin = async (more: Json = {}) => {
 };
 
 /** Waits for an event of the thread. */
-const until = async (client: RawClient, threadId: string, matches: (event: Json) => boolean): Promise<Json> => {
+const until = async (
+  client: RawClient,
+  threadId: string,
+  matches: (event: Json) => boolean,
+): Promise<Json> => {
   let found: Json;
-  await client.stream("orchestration.subscribeThread", { threadId, fromSequenceExclusive: 0 }, ({ event }) => {
-    if (!event || !matches(event)) return undefined;
-    found = event;
-    return "stop";
-  });
+  await client.stream(
+    "orchestration.subscribeThread",
+    { threadId, fromSequenceExclusive: 0 },
+    ({ event }) => {
+      if (!event || !matches(event)) return undefined;
+      found = event;
+      return "stop";
+    },
+  );
   return found;
 };
 
@@ -131,12 +139,17 @@ describe("an agent that", () => {
     );
     const { turns, pendingApprovals, queuedTurns } = await threadOf(client);
     assert.equal(turns[0].status, "interrupted");
-    assert.deepEqual([pendingApprovals[0].requestId, pendingApprovals[0].status], [asked.payload.requestId, "resolved"]);
+    assert.deepEqual(
+      [pendingApprovals[0].requestId, pendingApprovals[0].status],
+      [asked.payload.requestId, "resolved"],
+    );
     assert.deepEqual(queuedTurns, []);
     assert.deepEqual(childrenOf(server.process.pid), []);
     // In one commit: the end of the turn stands right before the end of the session, given by the same command.
-    const { events } = await client.call("orchestration.replayEvents", { fromSequenceExclusive: ended.sequence - 3 });
-    const [before] = events.filter(ofType("thread.turn-completed"));
+    const { events } = await client.call("orchestration.replayEvents", {
+      fromSequenceExclusive: ended.sequence - 3,
+    });
+    const before = events.find(ofType("thread.turn-completed"));
     assert.equal(before.commandId, ended.commandId);
   });
 
@@ -197,7 +210,9 @@ describe("prompts sent during a turn", () => {
 describe("a runtime mode", () => {
   it("answers for the person what it says, and nothing else", async () => {
     const { client, repository } = await begin({ runtimeMode: "auto-accept-edits" });
-    const { sequence } = await client.dispatch(prompt("t1", "m1", "[[write: a.txt | edited]] [[shell: touch b.txt]]"));
+    const { sequence } = await client.dispatch(
+      prompt("t1", "m1", "[[write: a.txt | edited]] [[shell: touch b.txt]]"),
+    );
     await watchTurn(client, "t1", { from: sequence, decide: () => "decline" });
     assert.equal(readFileSync(join(repository, "a.txt"), "utf8"), "edited");
     assert.isFalse(existsSync(join(repository, "b.txt")));
@@ -206,7 +221,12 @@ describe("a runtime mode", () => {
       pendingApprovals.map(({ kind }: Json) => kind),
       ["execute"],
     );
-    const mode = { type: "thread.runtime-mode.set", commandId: "mode", threadId: "t1", runtimeMode: "full-access" };
+    const mode = {
+      type: "thread.runtime-mode.set",
+      commandId: "mode",
+      threadId: "t1",
+      runtimeMode: "full-access",
+    };
     const { sequence: then } = await client.dispatch(mode);
     await client.dispatch(prompt("t1", "m2", "[[shell: touch b.txt]]"));
     await watchTurn(client, "t1", { from: then });
@@ -224,7 +244,14 @@ describe("a fork", () => {
       const { sequence } = await client.dispatch(prompt("t1", messageId, text));
       await watchTurn(client, "t1", { from: sequence });
     }
-    const fork = { type: "thread.fork", commandId: "fork", threadId: "t2", sourceThreadId: "t1", turnCount: 1, createdAt: AT };
+    const fork = {
+      type: "thread.fork",
+      commandId: "fork",
+      threadId: "t2",
+      sourceThreadId: "t1",
+      turnCount: 1,
+      createdAt: AT,
+    };
     await client.dispatch(fork);
     await until(client, "t2", (event) => event.payload.role === "assistant");
     const { sequence } = await client.dispatch(prompt("t2", "m3", "[[say: other]]"));

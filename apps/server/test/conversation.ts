@@ -40,7 +40,11 @@ export const prompt = (threadId: string, messageId: string, text: string, more: 
 export const watchTurn = async (
   client: RawClient,
   threadId: string,
-  options: { readonly from?: number; readonly decide?: (event: Json) => string; readonly turns?: number } = {},
+  options: {
+    readonly from?: number;
+    readonly decide?: (event: Json) => string;
+    readonly turns?: number;
+  } = {},
 ): Promise<ReadonlyArray<Json>> => {
   const events: Array<Json> = [];
   const answers: Array<Promise<Json>> = [];
@@ -61,7 +65,11 @@ export const watchTurn = async (
       if (event.eventType === "thread.user-input-requested") {
         const answered = event.payload.questions.map(({ id }: Json) => [id, "blue"]);
         answers.push(
-          client.dispatch({ type: "thread.user-input.respond", ...base, answers: Object.fromEntries(answered) }),
+          client.dispatch({
+            type: "thread.user-input.respond",
+            ...base,
+            answers: Object.fromEntries(answered),
+          }),
         );
       }
       if (event.eventType === "thread.turn-completed") left -= 1;

@@ -26,6 +26,6 @@ export const projectionRows = (database: DatabaseSync): Record<string, ReadonlyA
         .prepare(`SELECT * FROM ${table}`)
         .all()
         .map((row: Json) => JSON.stringify(table === "projection_state" ? { ...row, updated_at: "" } : row))
-        .sort(),
+        .toSorted(),
     ]),
   );

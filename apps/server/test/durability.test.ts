@@ -1,7 +1,8 @@
 import { assert, describe, it } from "vitest";
 import { AT, createProject, createThread, prompt, watchTurn } from "./conversation.ts";
 import { openDatabase, PROJECTIONS, projectionRows } from "./database.ts";
-import { type Json, RawClient, RpcFailure } from "./raw-client.ts";
+import type { RawClient} from "./raw-client.ts";
+import { type Json, RpcFailure } from "./raw-client.ts";
 import { makeRepository, startServer, temporaryFolder } from "./server-process.ts";
 
 const rename = (threadId: string, commandId: string, title: string) => ({
@@ -22,7 +23,9 @@ describe("a command id", () => {
     assert.deepEqual([...new Set(answers.map(({ sequence }) => sequence))], [3]);
     const { events } = await client.call("orchestration.replayEvents", { fromSequenceExclusive: 0 });
     assert.equal(events.length, 3);
-    const refused = await client.dispatch(rename("t1", "once", "Other")).catch((error: RpcFailure) => error.error);
+    const refused = await client
+      .dispatch(rename("t1", "once", "Other"))
+      .catch((error: RpcFailure) => error.error);
     assert.equal((refused as Json)._tag, "CommandIdConflict");
   });
 });
@@ -68,13 +71,14 @@ describe("a server that is killed in mid-write", () => {
     const second = await startServer(dataDir);
     const again = await second.connect();
     const events: Array<Json> = [];
-    for (let from: number | null = 0; from !== null; ) {
+    for (let from: number | null = 0; from !== null;) {
       const page: Json = await again.call("orchestration.replayEvents", { fromSequenceExclusive: from });
       events.push(...page.events);
       from = page.nextFromSequenceExclusive;
     }
     const bySequence = new Map(events.map((event) => [event.sequence, event]));
-    for (const [commandId, sequence] of answered) assert.equal(bySequence.get(sequence)?.commandId, commandId);
+    for (const [commandId, sequence] of answered)
+      assert.equal(bySequence.get(sequence)?.commandId, commandId);
     assert.deepEqual(
       events.map(({ sequence }) => sequence),
       events.map((_, index) => index + 1),
@@ -100,7 +104,9 @@ describe("a server that is killed in mid-write", () => {
 
     await second.kill("SIGTERM");
     const database = openDatabase(dataDir);
-    const cursors = database.prepare("SELECT DISTINCT last_applied_sequence AS at FROM projection_state").all();
+    const cursors = database
+      .prepare("SELECT DISTINCT last_applied_sequence AS at FROM projection_state")
+      .all();
     const [head] = database.prepare("SELECT max(sequence) AS at FROM orchestration_events").all();
     assert.deepEqual(cursors, [head]);
     assert.deepEqual({ ...database.prepare("PRAGMA integrity_check").get() }, { integrity_check: "ok" });
@@ -188,7 +194,9 @@ describe("projection tables that were emptied", () => {
     await client.dispatch({ type: "thread.delete", commandId: "delete", threadId: "t2" });
     // More than one page of events to catch up with.
     await Promise.all(
-      Array.from({ length: 3000 }, (_, index) => client.dispatch(rename("t3", `rename-${index}`, `Title ${index}`))),
+      Array.from({ length: 3000 }, (_, index) =>
+        client.dispatch(rename("t3", `rename-${index}`, `Title ${index}`)),
+      ),
     );
     await first.kill("SIGTERM");
 

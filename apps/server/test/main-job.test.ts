@@ -38,7 +38,11 @@ describe("a thread in a repository of some thousand files", () => {
     assert.include(thread.messages.at(-1).text, "blue");
 
     assert.deepEqual(
-      thread.turns.map(({ turnCount, status, userMessageId }: Json) => ({ turnCount, status, userMessageId })),
+      thread.turns.map(({ turnCount, status, userMessageId }: Json) => ({
+        turnCount,
+        status,
+        userMessageId,
+      })),
       [{ turnCount: 1, status: "completed", userMessageId: "m1" }],
     );
     assert.equal(thread.session.status, "ready");
@@ -66,7 +70,13 @@ describe("a thread in a repository of some thousand files", () => {
         status,
         files: files.map(({ path, kind }: Json) => `${kind} ${path}`),
       })),
-      [{ checkpointTurnCount: 1, status: "ready", files: ["modified README.md", "added one.txt", "added ran.txt"] }],
+      [
+        {
+          checkpointTurnCount: 1,
+          status: "ready",
+          files: ["modified README.md", "added one.txt", "added ran.txt"],
+        },
+      ],
     );
     const { diff } = await client.call("orchestration.getTurnDiff", {
       threadId: "t1",
@@ -113,7 +123,10 @@ describe("a thread in a repository of some thousand files", () => {
     await run("m1", "[[write: kept.txt | from the first turn]]");
     writeFileSync(join(repository, "mine.txt"), "A person's own file.\n");
     writeFileSync(join(repository, "part-1/file-1.txt"), "A person's own edit.\n");
-    await run("m2", "[[write: README.md | # Changed]] [[write: kept.txt | changed]] [[write: gone.txt | soon]]");
+    await run(
+      "m2",
+      "[[write: README.md | # Changed]] [[write: kept.txt | changed]] [[write: gone.txt | soon]]",
+    );
 
     const reverted = client.stream(
       "orchestration.subscribeThread",

@@ -10,7 +10,10 @@ export interface Frame {
 export type Json = any;
 export type Exit =
   | { readonly _tag: "Success"; readonly value: Json }
-  | { readonly _tag: "Failure"; readonly cause: ReadonlyArray<{ readonly _tag: string; readonly error?: Json }> };
+  | {
+      readonly _tag: "Failure";
+      readonly cause: ReadonlyArray<{ readonly _tag: string; readonly error?: Json }>;
+    };
 
 /** A failure of a method, as the frame carried it. */
 export class RpcFailure extends Error {
@@ -51,7 +54,9 @@ export class RawClient {
         headers: { authorization: `Bearer ${token}` },
       });
       socket.addEventListener("open", () => resolve(new RawClient(socket)));
-      socket.addEventListener("error", (event) => reject(new Error(`Could not connect: ${JSON.stringify(event)}`)));
+      socket.addEventListener("error", (event) =>
+        reject(new Error(`Could not connect: ${JSON.stringify(event)}`)),
+      );
     });
   }
 

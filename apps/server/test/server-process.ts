@@ -21,7 +21,7 @@ export interface RunningServer {
 const cleanUps: Array<() => Promise<void> | void> = [];
 
 afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
 });
 
 export const temporaryFolder = (): string => {
@@ -42,7 +42,9 @@ export const startServer = async (dataDir: string): Promise<RunningServer> => {
     };
     child.stdout.on("data", onData);
     child.stderr.on("data", onData);
-    child.once("exit", (code) => reject(new Error(`The server ended with ${code} before it listened:\n${output}`)));
+    child.once("exit", (code) =>
+      reject(new Error(`The server ended with ${code} before it listened:\n${output}`)),
+    );
   });
   const token = readFileSync(join(dataDir, "token"), "utf8").trim();
   const kill = (signal: NodeJS.Signals) => {

@@ -53,7 +53,11 @@ export class Effects extends Context.Service<
     readonly nextDue: Effect.Effect<number | null, SqlError.SqlError>;
     readonly complete: (effectId: number, outcome: string) => Effect.Effect<void, SqlError.SqlError>;
     /** Gives the effect back, to be tried again at `dueAt`. */
-    readonly retry: (effectId: number, dueAt: number, outcome: string) => Effect.Effect<void, SqlError.SqlError>;
+    readonly retry: (
+      effectId: number,
+      dueAt: number,
+      outcome: string,
+    ) => Effect.Effect<void, SqlError.SqlError>;
     /** Gives up. The row stays, for someone to look at. */
     readonly bury: (effectId: number, outcome: string) => Effect.Effect<void, SqlError.SqlError>;
     /** At start: what a dead process had claimed is open again, with its attempts counted. */
@@ -81,7 +85,12 @@ export class Effects extends Context.Service<
         ],
       });
       const now = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis).toISOString());
-      const settle = (effectId: number, status: "done" | "dead" | "pending", outcome: string, dueAt?: number) =>
+      const settle = (
+        effectId: number,
+        status: "done" | "dead" | "pending",
+        outcome: string,
+        dueAt?: number,
+      ) =>
         Effect.flatMap(
           now,
           (at) => sql`UPDATE orchestration_effects
@@ -126,7 +135,7 @@ export class Effects extends Context.Service<
             RETURNING effect_id, event_sequence, event_id, correlation_id, kind, lane, payload_json, due_at, attempts`;
           // In a transaction of its own: a lone statement could slip into the writer's, and be rolled back with it.
           const rows = yield* sql.withTransaction(claim);
-          return rows.map(fromRow).sort((left, right) => left.effectId - right.effectId);
+          return rows.map(fromRow).toSorted((left, right) => left.effectId - right.effectId);
         }),
         nextDue: sql<{ due: number | null }>`SELECT min(effect.due_at) AS due FROM (
             SELECT min(effect_id) AS effect_id FROM orchestration_effects

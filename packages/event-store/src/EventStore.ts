@@ -6,14 +6,23 @@ import type { AggregateKind, EventEnvelope } from "@heddle/contracts/Events";
 import type { EventId } from "@heddle/contracts/Ids";
 import { Context, Effect, Layer, Schema } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
-import { decodeRow, type EncodedEvent, EVENT_COLUMNS, type EventRow, UndecodableEvent } from "./EventCodec.ts";
+import {
+  decodeRow,
+  type EncodedEvent,
+  EVENT_COLUMNS,
+  type EventRow,
+  UndecodableEvent,
+} from "./EventCodec.ts";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 
 /** Another event stands where this one was to go: the decision was made on an older state. */
-export class StreamVersionConflict extends Schema.TaggedError<StreamVersionConflict>()("StreamVersionConflict", {
-  sequence: Schema.Int,
-  message: Schema.String,
-}) {}
+export class StreamVersionConflict extends Schema.TaggedError<StreamVersionConflict>()(
+  "StreamVersionConflict",
+  {
+    sequence: Schema.Int,
+    message: Schema.String,
+  },
+) {}
 
 export interface ReadAll {
   readonly fromSequenceExclusive: number;
@@ -116,7 +125,9 @@ export class EventStore extends Context.Service<
               UniqueViolation: () => Effect.fail(conflict(events)),
               // SQLite tells a taken primary key from other broken constraints by its words only.
               ConstraintError: (reason, error) =>
-                Effect.fail(String(reason.cause).includes("UNIQUE constraint failed") ? conflict(events) : error),
+                Effect.fail(
+                  String(reason.cause).includes("UNIQUE constraint failed") ? conflict(events) : error,
+                ),
             }),
           ),
       });

@@ -52,11 +52,7 @@ const LEDGER = `CREATE TABLE IF NOT EXISTS heddle_migrations (
  */
 export const migrate = Effect.fn("Migrations.migrate")(function* (
   migrations: ReadonlyArray<Migration> = MIGRATIONS,
-): Effect.fn.Return<
-  ReadonlyArray<string>,
-  MigrationMismatch | SqlError.SqlError,
-  SqlClient.SqlClient
-> {
+): Effect.fn.Return<ReadonlyArray<string>, MigrationMismatch | SqlError.SqlError, SqlClient.SqlClient> {
   const sql = yield* SqlClient.SqlClient;
   yield* sql.unsafe(LEDGER);
   const applied = yield* sql<{ name: string; hash: string }>`

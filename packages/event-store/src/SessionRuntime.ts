@@ -43,7 +43,9 @@ export class SessionRuntime extends Context.Service<
     /** After a revert, no session may go on with what it remembers of the thread. */
     readonly forgetCursors: (threadId: ThreadId) => Effect.Effect<void, SqlError.SqlError>;
     /** The thread's latest session, if it ever had one. */
-    readonly latest: (threadId: ThreadId) => Effect.Effect<SessionRuntimeEntry | undefined, SqlError.SqlError>;
+    readonly latest: (
+      threadId: ThreadId,
+    ) => Effect.Effect<SessionRuntimeEntry | undefined, SqlError.SqlError>;
     /** Sessions whose process may be there: after a crash, those that were left behind. */
     readonly alive: Effect.Effect<ReadonlyArray<SessionRuntimeEntry>, SqlError.SqlError>;
   }
@@ -68,7 +70,8 @@ export class SessionRuntime extends Context.Service<
               status: entry.status,
               last_seen_at: at,
               resume_cursor_json: entry.resumeCursor === null ? null : JSON.stringify(entry.resumeCursor),
-              runtime_payload_json: entry.runtimePayload === null ? null : JSON.stringify(entry.runtimePayload),
+              runtime_payload_json:
+                entry.runtimePayload === null ? null : JSON.stringify(entry.runtimePayload),
             };
             return sql`INSERT INTO provider_session_runtime ${sql.insert(row)}
               ON CONFLICT (provider_session_id) DO UPDATE SET

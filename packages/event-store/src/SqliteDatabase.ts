@@ -88,7 +88,9 @@ const recoveringTransactions = (sql: SqlClient.SqlClient) => {
     spanAttributes: [],
     acquireConnection: (restore) => restore(sql.reserve),
     begin: (connection) =>
-      begin(connection).pipe(Effect.catchTag("SqlError", () => Effect.andThen(rollback(connection), begin(connection)))),
+      begin(connection).pipe(
+        Effect.catchTag("SqlError", () => Effect.andThen(rollback(connection), begin(connection))),
+      ),
     savepoint: (connection, id) => run(connection, `SAVEPOINT heddle_${id}`),
     commit: (connection) => run(connection, "COMMIT"),
     onCommitFailure: rollback,

@@ -2,7 +2,7 @@ import { assert, describe, layer } from "@effect/vitest";
 import { Effect } from "effect";
 import { SqlClient, SqlError } from "effect/sql";
 import { CONTRACT, type TableContract } from "./schema.contract.ts";
-import { freshDatabase } from "./support.ts";
+import { archived, freshDatabase } from "./support.ts";
 
 interface ColumnRow {
   readonly name: string;
@@ -130,6 +130,16 @@ layer(freshDatabase)("a fresh database", (it) => {
           objects.filter((row) => row.type !== "table" && row.type !== "index"),
           [],
         );
+      }),
+    );
+
+    it.effect("a column of the log for each field of an event, under its name", () =>
+      Effect.gen(function* () {
+        const { columns } = yield* describeTable("orchestration_events");
+        const fields = Object.keys(columns).map((column) =>
+          column.replace(/_json$/, "").replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
+        );
+        assert.deepStrictEqual(fields.toSorted(), Object.keys(archived({ sequence: 1 })).toSorted());
       }),
     );
 

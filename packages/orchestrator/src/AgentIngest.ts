@@ -3,7 +3,14 @@
  * in order, one at a time, and each is on disk before the next is taken, so a fast agent is slowed by the disk and by
  * nothing else. Deltas of text are not waited for; see ReplyText.
  */
-import type { EventId, MessageId, ProviderSessionId, ProviderThreadId, ThreadId, TurnId } from "@heddle/contracts/Ids";
+import type {
+  EventId,
+  MessageId,
+  ProviderSessionId,
+  ProviderThreadId,
+  ThreadId,
+  TurnId,
+} from "@heddle/contracts/Ids";
 import type { RequestOutcome } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import type { ApprovalRequestId } from "@heddle/contracts/Ids";
@@ -112,7 +119,9 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
       ),
     exclusively: (work) =>
       step.withPermits(1)(
-        work.pipe(Effect.catch((error) => Effect.logError(`A segment of thread ${threadId} was not stored`, error))),
+        work.pipe(
+          Effect.catch((error) => Effect.logError(`A segment of thread ${threadId} was not stored`, error)),
+        ),
       ),
   });
 
@@ -143,7 +152,9 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
     yield* activity("tool", kind, event.title, detail, [event.itemId, kind], event);
   });
 
-  const onRequest = Effect.fnUntraced(function* (event: Of<"approval.requested"> | Of<"user-input.requested">) {
+  const onRequest = Effect.fnUntraced(function* (
+    event: Of<"approval.requested"> | Of<"user-input.requested">,
+  ) {
     yield* reply.complete;
     const requestId = requestIdFrom(threadId, place(), event.requestKey);
     const turnId = turn?.turnId ?? null;
@@ -155,8 +166,19 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
     }
     openRequests.set(requestId, { requestKey: event.requestKey, kind: "approval" });
     const { kind, title, payload } = event;
-    yield* record({ type: "thread.approval.request", turnId, requestId, kind, title, detail: payload }, [requestId], event);
-    yield* activity("approval", "approval.requested", title, { requestId, kind }, [requestId, "asked"], event);
+    yield* record(
+      { type: "thread.approval.request", turnId, requestId, kind, title, detail: payload },
+      [requestId],
+      event,
+    );
+    yield* activity(
+      "approval",
+      "approval.requested",
+      title,
+      { requestId, kind },
+      [requestId, "asked"],
+      event,
+    );
   });
 
   const resolveRequest = Effect.fnUntraced(function* (requestId: ApprovalRequestId, outcome: RequestOutcome) {
@@ -165,7 +187,10 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
     openRequests.delete(requestId);
     yield* record({ type: `thread.${request.kind}.resolve`, requestId, outcome }, [requestId, "resolved"]);
     if (request.kind === "approval") {
-      yield* activity("approval", "approval.resolved", `Answered: ${outcome}`, { requestId, outcome }, [requestId, "told"]);
+      yield* activity("approval", "approval.resolved", `Answered: ${outcome}`, { requestId, outcome }, [
+        requestId,
+        "told",
+      ]);
     }
   });
 
@@ -185,14 +210,28 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
       case "reasoning":
         return Effect.andThen(
           reply.complete,
-          activity("info", "reasoning", firstLine(event.text), { text: event.text }, [event.itemId, "reasoning"], event),
+          activity(
+            "info",
+            "reasoning",
+            firstLine(event.text),
+            { text: event.text },
+            [event.itemId, "reasoning"],
+            event,
+          ),
         );
       case "tool.updated":
         return onTool(event);
       case "plan.updated":
         return Effect.andThen(
           reply.complete,
-          activity("info", "plan", `Plan of ${event.entries.length} steps`, { entries: event.entries }, ["plan", counter], event),
+          activity(
+            "info",
+            "plan",
+            `Plan of ${event.entries.length} steps`,
+            { entries: event.entries },
+            ["plan", counter],
+            event,
+          ),
         );
       case "approval.requested":
       case "user-input.requested":

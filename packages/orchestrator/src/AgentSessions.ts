@@ -41,7 +41,10 @@ export interface SessionEnding {
   readonly waiting: "withdraw" | "continue";
 }
 
-export type SessionFailure = CommandError | ProviderError | Effect.Error<ReturnType<SessionRuntime["Service"]["put"]>>;
+export type SessionFailure =
+  | CommandError
+  | ProviderError
+  | Effect.Error<ReturnType<SessionRuntime["Service"]["put"]>>;
 
 export class AgentSessions extends Context.Service<
   AgentSessions,
@@ -131,7 +134,10 @@ function make() {
       const { threadId, workspace } = session;
       const assistantMessageId = session.ingest.assistantMessageId();
       return checkpoints
-        .captureEnd({ threadId, workspace, assistantMessageId, turnId: turn.turnId, turnCount: turn.turnCount }, origin)
+        .captureEnd(
+          { threadId, workspace, assistantMessageId, turnId: turn.turnId, turnCount: turn.turnCount },
+          origin,
+        )
         .pipe(Effect.catchTag("CommandRejected", ignoreRejected));
     };
 
@@ -267,7 +273,12 @@ function make() {
     });
 
     /** The agent's memory is not the transcript: where it starts afresh, the thread says so. */
-    const sayForgotten = (threadId: ThreadId, key: string, capabilities: ProviderCapabilities, origin: Origin) =>
+    const sayForgotten = (
+      threadId: ThreadId,
+      key: string,
+      capabilities: ProviderCapabilities,
+      origin: Origin,
+    ) =>
       engine.dispatch(
         {
           type: "thread.activity.append",
@@ -305,7 +316,8 @@ function make() {
       },
       ensure: Effect.fnUntraced(function* (thread, model, workspace, origin) {
         const live = sessions.get(thread.threadId);
-        if (live && live.providerName === model.provider && live.workspace === workspace && !live.ending) return live;
+        if (live && live.providerName === model.provider && live.workspace === workspace && !live.ending)
+          return live;
         yield* end(thread.threadId, {
           status: "stopped",
           turnStatus: "interrupted",
@@ -378,7 +390,9 @@ const stateOf = (
 });
 
 /** What the end of a process that nobody asked for means. */
-const exitOf = (exited: Extract<ProviderRuntimeEvent, { type: "session.exited" }> | undefined): SessionEnding => {
+const exitOf = (
+  exited: Extract<ProviderRuntimeEvent, { type: "session.exited" }> | undefined,
+): SessionEnding => {
   const how = exited?.signal ? `by signal ${exited.signal}` : `with code ${exited?.exitCode ?? "unknown"}`;
   const detail = exited?.detail.trim() ? `\n${exited.detail.trim()}` : "";
   return {

@@ -64,7 +64,9 @@ export class EffectWorker extends Context.Service<EffectWorker, { readonly owner
               );
             },
           }),
-          Effect.catchCause((cause) => Effect.logError(`Effect ${effect.effectId} (${effect.kind}) was not settled`, cause)),
+          Effect.catchCause((cause) =>
+            Effect.logError(`Effect ${effect.effectId} (${effect.kind}) was not settled`, cause),
+          ),
           // Its lane is free, and a retry may be due earlier than what is waited for.
           Effect.ensuring(Effect.sync(signal.notify)),
           Effect.withSpan("EffectWorker.carryOut", { attributes: { kind: effect.kind, lane: effect.lane } }),

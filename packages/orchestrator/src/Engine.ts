@@ -2,11 +2,7 @@
  * The way of a command: receipt, load, decide, append, project, answer. What waits goes into one transaction; a rejection
  * or a bug in one decision does not disturb its neighbours; answers are given once the commit is on disk.
  */
-import {
-  InternalError,
-  ServerBusy,
-  StoreUnavailable,
-} from "@heddle/contracts/Errors";
+import { InternalError, ServerBusy, StoreUnavailable } from "@heddle/contracts/Errors";
 import type { EventEnvelope } from "@heddle/contracts/Events";
 import type { UndecodableEvent } from "@heddle/event-store/EventCodec";
 import { EventStore } from "@heddle/event-store/EventStore";
@@ -16,7 +12,14 @@ import { SqlClient, type SqlError } from "effect/sql";
 import { CommandQueue } from "./CommandQueue.ts";
 import { EffectSignal } from "./EffectSignal.ts";
 import { Feed } from "./Feed.ts";
-import { type AnyCommand, type CommandError, GroupWriter, type Origin, type Submission, submission } from "./GroupWriter.ts";
+import {
+  type AnyCommand,
+  type CommandError,
+  GroupWriter,
+  type Origin,
+  type Submission,
+  submission,
+} from "./GroupWriter.ts";
 
 /** Commands in one transaction at most. */
 const GROUP_LIMIT = 256;
@@ -56,7 +59,9 @@ export class Engine extends Context.Service<
       const writer = yield* GroupWriter;
       const queue = new CommandQueue<Submission>(QUEUE_CAPACITY);
 
-      yield* runner.catchUp((fromSequenceExclusive, limit) => store.readAll({ fromSequenceExclusive, limit }));
+      yield* runner.catchUp((fromSequenceExclusive, limit) =>
+        store.readAll({ fromSequenceExclusive, limit }),
+      );
       feed.begin(yield* store.head);
 
       // Set from a group that failed until one is written.
@@ -76,7 +81,10 @@ export class Engine extends Context.Service<
           Effect.catchTags({
             // The fault is the projector's: without it, the group stands.
             ProjectorFault: (fault: ProjectorFault) =>
-              Effect.andThen(runner.markFaulted(fault), Effect.suspend(() => commit(group))),
+              Effect.andThen(
+                runner.markFaulted(fault),
+                Effect.suspend(() => commit(group)),
+              ),
             StreamVersionConflict: (conflict) =>
               Effect.fail(
                 new StoreUnavailable({ operation: "append", retryable: false, message: conflict.message }),
@@ -123,7 +131,10 @@ export class Engine extends Context.Service<
       };
 
       // Whoever is about to send something does so before the group is taken.
-      const nextGroup = Effect.andThen(queue.waitForItems, Effect.andThen(Effect.yieldNow, queue.take(GROUP_LIMIT)));
+      const nextGroup = Effect.andThen(
+        queue.waitForItems,
+        Effect.andThen(Effect.yieldNow, queue.take(GROUP_LIMIT)),
+      );
       const loop: Effect.Effect<void> = Effect.suspend(() =>
         Effect.flatMap(nextGroup, (group) =>
           group.length === 0 ? Effect.void : Effect.andThen(writeGroup(group), loop),
@@ -136,7 +147,10 @@ export class Engine extends Context.Service<
           Fiber.await(fiber).pipe(
             Effect.timeoutOrElse({
               duration: DRAIN_DEADLINE,
-              orElse: () => Effect.logError("Stopped before every accepted command was written; none of them was answered."),
+              orElse: () =>
+                Effect.logError(
+                  "Stopped before every accepted command was written; none of them was answered.",
+                ),
             }),
           ),
         ),

@@ -29,7 +29,12 @@ const migrated = (filename: string) =>
 
 const readSide = (filename: string) =>
   Queries.layer.pipe(
-    Layer.provide(Layer.effect(SqlClient.SqlClient, Effect.map(Reader, (sql) => sql))),
+    Layer.provide(
+      Layer.effect(
+        SqlClient.SqlClient,
+        Effect.map(Reader, (sql) => sql),
+      ),
+    ),
     Layer.provideMerge(readerLayer(filename)),
   );
 

@@ -42,7 +42,10 @@ export class Feed extends Context.Service<
     readonly publish: (events: ReadonlyArray<EventEnvelope>) => void;
     readonly publishDelta: (delta: Delta) => void;
     /** The events after a sequence, if all of them are at hand. */
-    readonly recent: (fromSequenceExclusive: number, limit: number) => ReadonlyArray<EventEnvelope> | undefined;
+    readonly recent: (
+      fromSequenceExclusive: number,
+      limit: number,
+    ) => ReadonlyArray<EventEnvelope> | undefined;
     /** Attaches to the signal, for one stream or for all. Deltas come for one stream only. */
     readonly watch: (streamId: string | null) => Effect.Effect<Watcher, never, Scope.Scope>;
   }

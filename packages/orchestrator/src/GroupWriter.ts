@@ -48,9 +48,19 @@ export interface Origin {
 }
 
 /** A person's command, the root of a chain. */
-export const fromClient: Origin = { actor: "client", causationEventId: null, correlationId: null, metadata: {} };
+export const fromClient: Origin = {
+  actor: "client",
+  causationEventId: null,
+  correlationId: null,
+  metadata: {},
+};
 
-export type CommandError = CommandRejected | CommandIdConflict | ServerBusy | StoreUnavailable | InternalError;
+export type CommandError =
+  | CommandRejected
+  | CommandIdConflict
+  | ServerBusy
+  | StoreUnavailable
+  | InternalError;
 export type Answer = Exit.Exit<{ readonly sequence: number }, CommandError>;
 
 /** A command that waits for its answer. */
@@ -76,11 +86,12 @@ interface Group {
   readonly now: string;
 }
 
-export const submission = (
-  command: AnyCommand,
-  origin: Origin,
-  reply: Submission["reply"],
-): Submission => ({ command, origin, fingerprint: fingerprintOf(command), reply });
+export const submission = (command: AnyCommand, origin: Origin, reply: Submission["reply"]): Submission => ({
+  command,
+  origin,
+  fingerprint: fingerprintOf(command),
+  reply,
+});
 
 export class GroupWriter extends Context.Service<
   GroupWriter,
@@ -278,10 +289,16 @@ const decideOnThread = (group: Group, command: Exclude<AnyCommand, ProjectComman
   if (isServerCommand(command)) return decideAgent(thread, command, group.now);
   const source = command.type === "thread.fork" ? group.threads.get(command.sourceThreadId).state : undefined;
   const projectId =
-    command.type === "thread.create" ? command.projectId : (projectOf(thread) ?? (source && projectOf(source)));
+    command.type === "thread.create"
+      ? command.projectId
+      : (projectOf(thread) ?? (source && projectOf(source)));
   const project = projectId === undefined ? initialProject : group.projects.get(projectId).state;
-  const messageIdTaken = command.type === "thread.turn.start" && group.takenMessageIds.has(command.message.messageId);
-  return decideThread({ thread, project, ...(source && { source }), messageIdTaken, now: group.now }, command);
+  const messageIdTaken =
+    command.type === "thread.turn.start" && group.takenMessageIds.has(command.message.messageId);
+  return decideThread(
+    { thread, project, ...(source && { source }), messageIdTaken, now: group.now },
+    command,
+  );
 };
 
 const projectOf = (thread: ThreadState) => (thread.status === "live" ? thread.projectId : undefined);
@@ -296,9 +313,15 @@ interface Place {
 }
 
 /** Event ids derive from the command, so that nothing about an event is left to chance. */
-const eventIdFor = (commandId: CommandId, index: number): EventId => EventId.make(`${commandId}#${index + 1}`);
+const eventIdFor = (commandId: CommandId, index: number): EventId =>
+  EventId.make(`${commandId}#${index + 1}`);
 
-const envelope = (decided: DecidedEvent, commandId: CommandId, origin: Origin, place: Place): EventEnvelope => {
+const envelope = (
+  decided: DecidedEvent,
+  commandId: CommandId,
+  origin: Origin,
+  place: Place,
+): EventEnvelope => {
   const { causedBy, ...event } = decided;
   return {
     sequence: place.sequence,
@@ -318,7 +341,12 @@ const envelope = (decided: DecidedEvent, commandId: CommandId, origin: Origin, p
 };
 
 /** Of several events of one command, the first is the cause of the others. */
-const causationOf = (causedBy: CommandId | undefined, commandId: CommandId, origin: Origin, index: number) => {
+const causationOf = (
+  causedBy: CommandId | undefined,
+  commandId: CommandId,
+  origin: Origin,
+  index: number,
+) => {
   if (causedBy !== undefined && causedBy !== commandId) return eventIdFor(causedBy, 0);
   return index === 0 ? origin.causationEventId : eventIdFor(commandId, 0);
 };

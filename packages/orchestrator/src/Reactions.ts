@@ -19,7 +19,10 @@ import { resolveWorkspace } from "./Workspace.ts";
 export class Gone extends Schema.TaggedError<Gone>()("Gone", { message: Schema.String }) {}
 
 type Of<Kind extends ReactionKind> = Extract<Reaction, { kind: Kind }>;
-type Handler<Kind extends ReactionKind, R> = (reaction: Of<Kind>, origin: Origin) => Effect.Effect<string, unknown, R>;
+type Handler<Kind extends ReactionKind, R> = (
+  reaction: Of<Kind>,
+  origin: Origin,
+) => Effect.Effect<string, unknown, R>;
 type Handlers = { readonly [Kind in ReactionKind]: Handler<Kind, never> };
 
 export class Reactions extends Context.Service<
@@ -43,17 +46,27 @@ export class Reactions extends Context.Service<
       const threadAndProject = Effect.fnUntraced(function* (threadId: ThreadId) {
         const thread = yield* queries.thread(threadId);
         const project = thread && (yield* queries.project(thread.projectId));
-        if (!thread || !project) return yield* new Gone({ message: `Thread ${threadId} is not in the read model.` });
+        if (!thread || !project)
+          return yield* new Gone({ message: `Thread ${threadId} is not in the read model.` });
         return { thread, project };
       });
 
       /** Where the thread's refs are kept; undefined when the folder itself is gone. */
-      const workspaceOf = ({ thread, project }: { readonly thread: ThreadSummary; readonly project: Project }) =>
+      const workspaceOf = ({
+        thread,
+        project,
+      }: {
+        readonly thread: ThreadSummary;
+        readonly project: Project;
+      }) =>
         resolveWorkspace(project, thread.worktreePath).pipe(
           Effect.catchTag("WorkspaceUnavailable", () => Effect.succeed(undefined)),
         );
 
-      const revert = Effect.fnUntraced(function* ({ threadId, turnCount }: Of<"checkpoint.revert">, origin: Origin) {
+      const revert = Effect.fnUntraced(function* (
+        { threadId, turnCount }: Of<"checkpoint.revert">,
+        origin: Origin,
+      ) {
         const { thread, project } = yield* threadAndProject(threadId);
         // The agent remembers what is being undone: it goes on in a fresh session.
         yield* sessions.end(threadId, {
@@ -86,7 +99,12 @@ export class Reactions extends Context.Service<
         Effect.gen(function* () {
           const id = origin.causationEventId ?? threadId;
           yield* engine.dispatch(
-            { type: "thread.checkpoint.revert.fail", commandId: commandIdFrom("revert-failed", id), threadId, reason },
+            {
+              type: "thread.checkpoint.revert.fail",
+              commandId: commandIdFrom("revert-failed", id),
+              threadId,
+              reason,
+            },
             origin,
           );
           yield* engine.dispatch(
@@ -120,7 +138,10 @@ export class Reactions extends Context.Service<
           if (!live || !request) {
             const commandId = commandIdFrom("request-expired", requestId);
             yield* engine
-              .dispatch({ type: "thread.approval.resolve", commandId, threadId, requestId, outcome: "expired" }, origin)
+              .dispatch(
+                { type: "thread.approval.resolve", commandId, threadId, requestId, outcome: "expired" },
+                origin,
+              )
               .pipe(Effect.catchTag("CommandRejected", () => Effect.void));
             return "expired";
           }
@@ -134,7 +155,10 @@ export class Reactions extends Context.Service<
           if (!live || !request) {
             const commandId = commandIdFrom("request-expired", requestId);
             yield* engine
-              .dispatch({ type: "thread.user-input.resolve", commandId, threadId, requestId, outcome: "expired" }, origin)
+              .dispatch(
+                { type: "thread.user-input.resolve", commandId, threadId, requestId, outcome: "expired" },
+                origin,
+              )
               .pipe(Effect.catchTag("CommandRejected", () => Effect.void));
             return "expired";
           }

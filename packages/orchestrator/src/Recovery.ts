@@ -29,7 +29,8 @@ export const recover = Effect.fn("recover")(function* () {
   const queries = yield* Queries;
   const runtime = yield* SessionRuntime;
   const startedAt = yield* Clock.currentTimeMillis;
-  for (const { providerSessionId } of yield* runtime.alive) yield* runtime.setStatus(providerSessionId, "stopped");
+  for (const { providerSessionId } of yield* runtime.alive)
+    yield* runtime.setStatus(providerSessionId, "stopped");
   const unsettled = yield* queries.unsettledThreads;
   yield* Effect.forEach(unsettled, (thread) => settle(thread, startedAt), { concurrency: 4, discard: true });
   if (unsettled.length > 0) {

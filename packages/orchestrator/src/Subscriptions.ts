@@ -15,7 +15,9 @@ const PAGE_SIZE = 200;
 type ReadFailure = Effect.Error<ReturnType<EventReads["readAll"]>>;
 
 /** The next events of a subscription after its cursor, and the cursor behind them; none at the head. */
-type NextPage = (cursor: number) => Effect.Effect<readonly [ReadonlyArray<EventEnvelope>, number], ReadFailure>;
+type NextPage = (
+  cursor: number,
+) => Effect.Effect<readonly [ReadonlyArray<EventEnvelope>, number], ReadFailure>;
 
 export class Subscriptions extends Context.Service<
   Subscriptions,
@@ -49,7 +51,9 @@ export class Subscriptions extends Context.Service<
         return Effect.fnUntraced(function* (cursor) {
           const recent = feed.recent(cursor, PAGE_SIZE);
           if (recent) {
-            const mine = recent.filter((event) => event.streamId === threadId && event.aggregateKind === "thread");
+            const mine = recent.filter(
+              (event) => event.streamId === threadId && event.aggregateKind === "thread",
+            );
             version = mine.at(-1)?.streamVersion ?? version;
             return [mine, recent.at(-1)?.sequence ?? cursor] as const;
           }

@@ -26,7 +26,11 @@ export class TurnCheckpoints extends Context.Service<
   TurnCheckpoints,
   {
     /** Records the files as they are before the turn. False, and a line in the log, where git could not. */
-    readonly captureStart: (threadId: ThreadId, turnCount: number, workspace: string) => Effect.Effect<boolean>;
+    readonly captureStart: (
+      threadId: ThreadId,
+      turnCount: number,
+      workspace: string,
+    ) => Effect.Effect<boolean>;
     /** Records the files at the turn's end, keeps the turn's diff, and says both with `thread.turn-diff-completed`. */
     readonly captureEnd: (turn: EndedTurn, origin: Origin) => Effect.Effect<void, CommandError>;
     /**
@@ -63,7 +67,10 @@ export class TurnCheckpoints extends Context.Service<
           files: [] as ReadonlyArray<CheckpointFile>,
         });
         const result = yield* captured(turn).pipe(
-          Effect.timeoutOrElse({ duration: CAPTURE_DEADLINE, orElse: () => Effect.succeed(missing("missing")) }),
+          Effect.timeoutOrElse({
+            duration: CAPTURE_DEADLINE,
+            orElse: () => Effect.succeed(missing("missing")),
+          }),
           Effect.catchTag(["CheckpointError", "SqlError"], (error) =>
             Effect.as(
               Effect.logWarning(`No checkpoint of turn ${turnCount} of thread ${threadId}: ${error.message}`),
@@ -104,7 +111,9 @@ export class TurnCheckpoints extends Context.Service<
             Effect.as(true),
             Effect.catchTag("CheckpointError", (error) =>
               Effect.as(
-                Effect.logWarning(`No checkpoint before turn ${turnCount} of thread ${threadId}: ${error.message}`),
+                Effect.logWarning(
+                  `No checkpoint before turn ${turnCount} of thread ${threadId}: ${error.message}`,
+                ),
                 false,
               ),
             ),

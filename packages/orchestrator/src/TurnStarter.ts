@@ -13,8 +13,13 @@ import type { Origin } from "./GroupWriter.ts";
 import { TurnCheckpoints } from "./TurnCheckpoints.ts";
 import { resolveWorkspace } from "./Workspace.ts";
 
-type ReadFailure = Effect.Error<Queries["Service"]["shellSnapshot"]> | Effect.Error<EventStore["Service"]["head"]>;
-type StartFailure = SessionFailure | ReadFailure | Effect.Error<ReturnType<EventStore["Service"]["readById"]>>;
+type ReadFailure =
+  | Effect.Error<Queries["Service"]["shellSnapshot"]>
+  | Effect.Error<EventStore["Service"]["head"]>;
+type StartFailure =
+  | SessionFailure
+  | ReadFailure
+  | Effect.Error<ReturnType<EventStore["Service"]["readById"]>>;
 
 interface Prompt {
   readonly request: EventEnvelope<"thread.turn-start-requested" | "thread.turn-steer-requested">;
@@ -46,7 +51,10 @@ export class TurnStarter extends Context.Service<
       const promptOf = Effect.fnUntraced(function* (origin: Origin) {
         const request = origin.causationEventId && (yield* store.readById(origin.causationEventId));
         if (!request) return undefined;
-        if (request.eventType !== "thread.turn-start-requested" && request.eventType !== "thread.turn-steer-requested") {
+        if (
+          request.eventType !== "thread.turn-start-requested" &&
+          request.eventType !== "thread.turn-steer-requested"
+        ) {
           return undefined;
         }
         const said = request.causationEventId && (yield* store.readById(request.causationEventId));
@@ -113,7 +121,8 @@ export class TurnStarter extends Context.Service<
         steer: Effect.fn("TurnStarter.steer")(function* (threadId, origin) {
           const prompt = yield* promptOf(origin);
           const live = sessions.get(threadId);
-          if (!prompt || live?.ingest.currentTurn()?.turnId !== prompt.request.payload.turnId) return "the turn was over";
+          if (!prompt || live?.ingest.currentTurn()?.turnId !== prompt.request.payload.turnId)
+            return "the turn was over";
           return yield* live.agent.steer(inputOf(prompt)).pipe(Effect.as("steered"));
         }),
       });

@@ -34,7 +34,9 @@ const realFolder = (path: string) =>
       return (await stat(real)).isDirectory() ? real : undefined;
     },
     catch: () => unavailable(path),
-  }).pipe(Effect.flatMap((real) => (real === undefined ? Effect.fail(unavailable(path)) : Effect.succeed(real))));
+  }).pipe(
+    Effect.flatMap((real) => (real === undefined ? Effect.fail(unavailable(path)) : Effect.succeed(real))),
+  );
 
 const unavailable = (path: string) =>
   new WorkspaceUnavailable({

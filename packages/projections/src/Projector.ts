@@ -71,7 +71,8 @@ export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): P
 
       const stored = new Map<string, Row>();
       if (keys.size > 0) {
-        const rows = yield* sql<Row>`SELECT ${columns} FROM ${sql(table)} WHERE ${inList(sql, spec.key, [...keys])}`;
+        const rows =
+          yield* sql<Row>`SELECT ${columns} FROM ${sql(table)} WHERE ${inList(sql, spec.key, [...keys])}`;
         for (const row of rows) stored.set(String(row[spec.key]), row);
       }
       const folded = new Map<string, Row>(stored);
@@ -94,7 +95,9 @@ export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): P
 /** `ON CONFLICT … DO UPDATE` of every column but the key. */
 export const upsertSuffix = (key: string, columns: ReadonlyArray<string>): string => {
   const keys = key.split(", ");
-  const assignments = columns.filter((column) => !keys.includes(column)).map((column) => `${column} = excluded.${column}`);
+  const assignments = columns
+    .filter((column) => !keys.includes(column))
+    .map((column) => `${column} = excluded.${column}`);
   return `ON CONFLICT (${key}) DO UPDATE SET ${assignments.join(", ")}`;
 };
 

@@ -61,7 +61,10 @@ export class Queries extends Context.Service<
     /** Turns that a thread has begun, less those that were reverted. */
     readonly turnCount: (threadId: ThreadId) => Effect.Effect<number, ReadFailure>;
     /** The messages of a thread up to the end of a turn, oldest first. */
-    readonly history: (threadId: ThreadId, turnCount: number) => Effect.Effect<ReadonlyArray<Message>, ReadFailure>;
+    readonly history: (
+      threadId: ThreadId,
+      turnCount: number,
+    ) => Effect.Effect<ReadonlyArray<Message>, ReadFailure>;
     /** Threads of a project that are not deleted. */
     readonly threadsOf: (projectId: ProjectId) => Effect.Effect<ReadonlyArray<ThreadId>, ReadFailure>;
     /** Threads that claim a live session, a running turn or an open request: after a start, none of them is true. */
@@ -70,7 +73,10 @@ export class Queries extends Context.Service<
     readonly project: (projectId: ProjectId) => Effect.Effect<Project | undefined, ReadFailure>;
   }
 >()("heddle/projections/Queries") {
-  static readonly layer = Layer.effect(Queries, Effect.map(SqlClient.SqlClient, (sql) => Queries.of(queries(sql))));
+  static readonly layer = Layer.effect(
+    Queries,
+    Effect.map(SqlClient.SqlClient, (sql) => Queries.of(queries(sql))),
+  );
 }
 
 const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
@@ -148,7 +154,7 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
     const entries = [
       ...(yield* newest("projection_thread_messages", "octet_length(text) + octet_length(attachments_json)")),
       ...(yield* newest("projection_thread_activities", "octet_length(payload_json)")),
-    ].sort((left, right) => right.sequence - left.sequence);
+    ].toSorted((left, right) => right.sequence - left.sequence);
     let bytes = 0;
     let taken = 0;
     for (const entry of entries) {

@@ -13,7 +13,13 @@ import {
   ThreadSummary,
   Turn,
 } from "@heddle/contracts/ReadModel";
-import { Attachment, CheckpointFile, ModelSelection, ProjectScript, UserInputQuestion } from "@heddle/contracts/Model";
+import {
+  Attachment,
+  CheckpointFile,
+  ModelSelection,
+  ProjectScript,
+  UserInputQuestion,
+} from "@heddle/contracts/Model";
 import { Effect, Schema } from "effect";
 import type { SqlClient, Statement } from "effect/sql";
 
@@ -35,7 +41,10 @@ const readTable = <Row>(
 /** `SELECT` with the fields' names, and `rest` behind it. */
 export const select = <Row>(sql: SqlClient.SqlClient, read: ReadTable<Row>, rest: Statement.Fragment) => {
   const columns = Object.entries<string>(read.columns).map(([field, column]) => `${column} AS "${field}"`);
-  return Effect.flatMap(sql`SELECT ${sql.literal(columns.join(", "))} FROM ${sql(read.table)} ${rest}`, read.decode);
+  return Effect.flatMap(
+    sql`SELECT ${sql.literal(columns.join(", "))} FROM ${sql(read.table)} ${rest}`,
+    read.decode,
+  );
 };
 
 export const projectRows = readTable<Project>(

@@ -6,7 +6,8 @@ import type { EventEnvelope } from "@heddle/contracts/Events";
 import { inList } from "@heddle/sql/InList";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { Clock, Context, Effect, Layer, Schema } from "effect";
-import { SqlClient, SqlError } from "effect/sql";
+import type { SqlError } from "effect/sql";
+import { SqlClient } from "effect/sql";
 import { PROJECTORS } from "./Projectors.ts";
 import { type ApplyBatch, type Projector, upsertSuffix } from "./Projector.ts";
 
@@ -86,11 +87,20 @@ const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) 
     Effect.flatMap(Clock.currentTimeMillis, (millis) => {
       const at = new Date(millis).toISOString();
       return upsertState(
-        entries.map((entry) => [entry.projector.name, entry.projector.version, cursorOf(entry), entry.fault, at]),
+        entries.map((entry) => [
+          entry.projector.name,
+          entry.projector.version,
+          cursorOf(entry),
+          entry.fault,
+          at,
+        ]),
       );
     });
 
-  const applyTo = Effect.fnUntraced(function* (entries: ReadonlyArray<Running>, events: ReadonlyArray<EventEnvelope>) {
+  const applyTo = Effect.fnUntraced(function* (
+    entries: ReadonlyArray<Running>,
+    events: ReadonlyArray<EventEnvelope>,
+  ) {
     const last = events.at(-1)?.sequence;
     if (last === undefined) return () => {};
     for (const entry of entries) {
@@ -155,7 +165,9 @@ const guard = ({ projector, apply }: Running, events: ReadonlyArray<EventEnvelop
   const faulted = (reason: string) =>
     new ProjectorFault({ projector: projector.name, sequence: events[0]?.sequence ?? 0, reason });
   return Effect.suspend(() => apply(events)).pipe(
-    Effect.catchDefect((defect) => Effect.fail(faulted(defect instanceof Error ? defect.message : String(defect)))),
+    Effect.catchDefect((defect) =>
+      Effect.fail(faulted(defect instanceof Error ? defect.message : String(defect))),
+    ),
     // Rows that the table refuses are the projector's fault; a full disk or a locked file is not.
     Effect.catchReasons("SqlError", {
       ConstraintError: (error) => Effect.fail(faulted(String(error.cause))),
@@ -174,11 +186,14 @@ const readState = (sql: SqlClient.SqlClient) =>
  * A projector without a row, or with one of another version, starts from nothing. One that is no more feeds nothing: its
  * cursor goes, or it would hold the snapshot's sequence back for good.
  */
-const loadState = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, projectors: ReadonlyArray<Projector>) {
+const loadState = Effect.fnUntraced(function* (
+  sql: SqlClient.SqlClient,
+  projectors: ReadonlyArray<Projector>,
+) {
   const stored = yield* readState(sql);
   const at = new Date(yield* Clock.currentTimeMillis).toISOString();
-  const names = projectors.map(({ name }) => name);
-  const gone = [...stored.keys()].filter((name) => !names.includes(name));
+  const names = new Set(projectors.map(({ name }) => name));
+  const gone = [...stored.keys()].filter((name) => !names.has(name));
   const load = Effect.forEach(projectors, (projector) => {
     const apply = projector.bind(sql, projector.table);
     const row = stored.get(projector.name);

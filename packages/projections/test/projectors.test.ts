@@ -204,6 +204,21 @@ describe("projection_threads", () => {
     }),
   );
 
+  it.effect("does not move with what an agent's tools do", () =>
+    Effect.gen(function* () {
+      const activity = event("thread.activity-appended", {
+        threadId: "t1",
+        turnId: null,
+        tone: "tool",
+        kind: "tool.completed",
+        summary: "Ran ls",
+        detail: null,
+        createdAt: NOW,
+      });
+      assert.deepStrictEqual(yield* after("projection_threads", aThread, activity), [thread]);
+    }),
+  );
+
   it.effect("does not move with each word of a reply", () =>
     Effect.gen(function* () {
       const word = event("thread.message-sent", {

@@ -47,6 +47,19 @@ const inBatches = (...batches: ReadonlyArray<ReadonlyArray<EventEnvelope>>) =>
     Effect.provide(freshProjections, { local: true }),
   );
 
+/** A checkpoint of the first turn, as that of a prompt. */
+const capture = (name: string) =>
+  event("thread.turn-diff-completed", {
+    threadId: "t1",
+    turnId: turnOf(name),
+    turnCount: 1,
+    checkpointRef: `refs/${name}`,
+    status: "ready",
+    files: [],
+    assistantMessageId: null,
+    completedAt: NOW,
+  });
+
 describe("thread.reverted", () => {
   const ofNoTurn = [
     approvalRequested("of-no-turn"),
@@ -144,6 +157,27 @@ describe("thread.reverted", () => {
             `cut at ${cut}`,
           );
         }
+      }),
+  );
+
+  it.effect(
+    "takes a checkpoint away with the turn that it is of, also where it had taken another's place",
+    () =>
+      Effect.gen(function* () {
+        const reverted = event("thread.reverted", {
+          threadId: "t1",
+          turnCount: 0,
+          removedTurnIds: [turnOf("m2")],
+          latestTurnId: null,
+          files: [],
+          skipped: [],
+          safetyRef: "refs/safety",
+        });
+        const events = logOf(aThread, capture("m1"), capture("m2"), reverted);
+        const live = yield* inBatches(...events.map((each) => [each]));
+        assert.deepStrictEqual(live["projection_checkpoints"], []);
+        assert.deepStrictEqual(yield* inBatches(events.slice(0, 3), events.slice(3)), live);
+        assert.deepStrictEqual(yield* inBatches(events), live);
       }),
   );
 });

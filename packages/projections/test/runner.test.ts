@@ -6,6 +6,7 @@ import { freshStore } from "@heddle/event-store/testing/support";
 import { Effect, Layer } from "effect";
 import { SqlClient } from "effect/sql";
 import { PROJECTORS } from "../src/Projectors.ts";
+import { Queries } from "../src/Queries.ts";
 import { type ProjectorFault, Runner } from "../src/Runner.ts";
 import { breaksAt, tableOfBreaks } from "./Breaking.ts";
 import {
@@ -16,6 +17,7 @@ import {
   readModel,
   restart,
   rowsOf,
+  segment,
   store,
 } from "./support.ts";
 
@@ -52,25 +54,33 @@ describe("catching up", () => {
       const rows = yield* rowsOf("projection_thread_activities");
       assert.lengthOf(rows, 5298);
       assert.lengthOf(new Set(rows.map((row) => row["sequence"])), 5298);
+      // The last page may be as short as can be.
+      yield* store(long(5301).slice(-1));
+      yield* restart();
+      assert.deepStrictEqual(yield* cursors, every(5301));
     }).pipe(Effect.provide(freshProjections)),
   );
 
   it.live("takes each projector from where it stands, and applies nothing twice", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient;
-      yield* store(long(3200));
+      // Words that are added to words: what is applied twice shows.
+      const words = Array.from({ length: 2498 }, (_, index) => segment(`${index} `, 0, true));
+      const log = logOf(aThread, words);
+      yield* store(log.slice(0, 1500));
       yield* restart();
-      const whole = yield* readModel;
-      // Each was left somewhere else, with the rows that it had written by then.
-      const left = { "thread-activities": 1500, "thread-messages": 0, threads: 2999, "thread-turns": 3199 };
-      yield* sql`DELETE FROM projection_thread_activities WHERE sequence > 1500`;
-      yield* sql`DELETE FROM projection_thread_messages`;
-      for (const [projector, cursor] of Object.entries(left)) {
-        yield* sql`UPDATE projection_state SET last_applied_sequence = ${cursor} WHERE projector = ${projector}`;
-      }
-      assert.deepStrictEqual(yield* cursors, { ...every(3200), ...left });
+      yield* store(log.slice(1500));
+      // One was left at the beginning, one in between, in the middle of a page.
+      yield* sql`DELETE FROM projection_threads`;
+      yield* sql`UPDATE projection_state SET last_applied_sequence = 0 WHERE projector = 'threads'`;
+      yield* sql`UPDATE projection_state SET last_applied_sequence = 700 WHERE projector = 'thread-sessions'`;
+      assert.deepStrictEqual(yield* cursors, { ...every(1500), threads: 0, "thread-sessions": 700 });
       yield* restart();
-      assert.deepStrictEqual(yield* readModel, whole);
+      const caughtUp = yield* readModel;
+      assert.deepStrictEqual(yield* cursors, every(2500));
+      yield* dropReadModel;
+      yield* restart();
+      assert.deepStrictEqual(yield* readModel, caughtUp);
     }).pipe(Effect.provide(freshProjections)),
   );
 
@@ -104,6 +114,21 @@ describe("catching up", () => {
       const [thread] = yield* rowsOf("projection_threads");
       assert.strictEqual(thread?.["title"], "kept");
       assert.deepStrictEqual(yield* cursors, every(40));
+    }).pipe(Effect.provide(freshProjections)),
+  );
+});
+
+describe("a projector that is no more", () => {
+  it.live("holds nothing back: its cursor goes at the next start", () =>
+    Effect.gen(function* () {
+      const queries = yield* Queries;
+      yield* tableOfBreaks;
+      yield* store(long(5));
+      yield* restart([...PROJECTORS, breaksAt(3)]);
+      assert.strictEqual((yield* queries.snapshot).snapshotSequence, 0);
+      yield* restart();
+      assert.deepStrictEqual(yield* cursors, every(5));
+      assert.strictEqual((yield* queries.snapshot).snapshotSequence, 5);
     }).pipe(Effect.provide(freshProjections)),
   );
 });

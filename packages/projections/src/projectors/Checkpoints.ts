@@ -49,8 +49,16 @@ export const checkpoints: Projector = {
           rows.clear();
           yield* remove(removal);
         } else if (event.eventType === "thread.turn-diff-completed") {
-          const { threadId, turnId, turnCount, checkpointRef, status, files, assistantMessageId, completedAt } =
-            event.payload;
+          const {
+            threadId,
+            turnId,
+            turnCount,
+            checkpointRef,
+            status,
+            files,
+            assistantMessageId,
+            completedAt,
+          } = event.payload;
           rows.set(`${turnCount} ${threadId}`, {
             thread_id: threadId,
             turn_id: turnId,

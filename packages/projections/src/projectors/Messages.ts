@@ -64,7 +64,10 @@ export const messages: Projector = {
   },
 };
 
-const withSegment = (row: MessageRow | undefined, event: EventEnvelope<"thread.message-sent">): MessageRow => {
+const withSegment = (
+  row: MessageRow | undefined,
+  event: EventEnvelope<"thread.message-sent">,
+): MessageRow => {
   const { payload, occurredAt, sequence } = event;
   const state = { is_streaming: payload.streaming ? 1 : 0, updated_at: occurredAt };
   if (row) return { ...row, ...state, text: row.text + payload.text };
