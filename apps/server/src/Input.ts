@@ -1,6 +1,7 @@
 /** Decodes what a client sends, and says of each thing that is wrong where it is and why. */
 import { ClientCommand, SERVER_COMMAND_TYPES } from "@heddle/contracts/Commands";
 import { InvalidInput, ServerOnlyCommand } from "@heddle/contracts/Errors";
+import { SERVER_COMMAND_ID_PREFIX } from "@heddle/contracts/Ids";
 import { Effect, Predicate, Schema, SchemaIssue } from "effect";
 
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1();
@@ -55,5 +56,9 @@ export const commandInput = (
     const message = `Expected a command's name. ${given} There are: ${CLIENT_TYPES.join(", ")}`;
     return Effect.fail(invalid(METHOD, [{ path: "type", message }]));
   }
-  return decodeCommand(payload);
+  return Effect.flatMap(decodeCommand(payload), (command) => {
+    if (!command.commandId.startsWith(SERVER_COMMAND_ID_PREFIX)) return Effect.succeed(command);
+    const message = `Ids that begin with ${SERVER_COMMAND_ID_PREFIX} are the server's own.`;
+    return Effect.fail(invalid(METHOD, [{ path: "commandId", message }]));
+  });
 };

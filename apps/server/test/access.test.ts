@@ -122,6 +122,8 @@ describe("bad input", () => {
       client.dispatch({ type: "thread.turn.complete", commandId: "c3", threadId: "t1", turnId: "x" }),
     );
     assert.equal(internal._tag, "ServerOnlyCommand");
+    const taken = await failure(createProject(client, "p0", "/tmp", "heddle:mine"));
+    assert.equal(taken.issues[0].path, "commandId");
     const method = await failure(client.call("orchestration.startSession", {}));
     assert.equal(method._tag, "UnknownMethod");
     const cursor = await failure(client.call("orchestration.replayEvents", { fromSequenceExclusive: -1 }));

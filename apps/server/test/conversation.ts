@@ -3,10 +3,15 @@ import type { Json, RawClient } from "./raw-client.ts";
 
 export const AT = "2026-01-31T12:00:00.000Z";
 
-export const createProject = (client: RawClient, projectId: string, workspaceRoot: string) =>
+export const createProject = (
+  client: RawClient,
+  projectId: string,
+  workspaceRoot: string,
+  commandId = `create-${projectId}`,
+) =>
   client.dispatch({
     type: "project.create",
-    commandId: `create-${projectId}`,
+    commandId,
     projectId,
     title: `Project ${projectId}`,
     workspaceRoot,

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "vitest";
 import { AT, createProject, createThread, prompt, watchTurn } from "./conversation.ts";
 import { openDatabase, PROJECTIONS, projectionRows } from "./database.ts";
-import type { RawClient} from "./raw-client.ts";
+import type { RawClient } from "./raw-client.ts";
 import { type Json, RpcFailure } from "./raw-client.ts";
 import { makeRepository, startServer, temporaryFolder } from "./server-process.ts";
 

@@ -6,7 +6,13 @@ import type { ClientCommandInput } from "@heddle/contracts/Commands";
 import type { DispatchError, ReadError } from "@heddle/contracts/Errors";
 import type { ThreadId } from "@heddle/contracts/Ids";
 import type { ShellSnapshot, Snapshot, ThreadSnapshot } from "@heddle/contracts/ReadModel";
-import { type DispatchResult, type EventPage, type FeedItem, OrchestrationRpcs, type TurnDiff } from "@heddle/contracts/Rpc";
+import {
+  type DispatchResult,
+  type EventPage,
+  type FeedItem,
+  OrchestrationRpcs,
+  type TurnDiff,
+} from "@heddle/contracts/Rpc";
 import { Context, Effect, Layer, Predicate, Schedule, Stream } from "effect";
 import { RpcClient, type RpcClientError, RpcSerialization } from "effect/rpc";
 import { Socket } from "effect/socket";
@@ -15,15 +21,17 @@ import { Socket } from "effect/socket";
 export type ConnectionError = RpcClientError.RpcClientError;
 
 export interface ConnectOptions {
-  /** `ws://127.0.0.1:4747/rpc` */
-  readonly url: string;
+  /** `ws://127.0.0.1:4747/rpc`; an effect is asked for it at each connection, as a server may come back elsewhere. */
+  readonly url: string | Effect.Effect<string>;
   /** Of the server's data directory. Sent as a header, so the platform's WebSocket must take headers. */
   readonly token: string;
 }
 
 export interface HeddleClientService {
   /** Answers once the command's events are on disk. Sending the same command again is safe. */
-  readonly dispatch: (command: ClientCommandInput) => Effect.Effect<DispatchResult, DispatchError | ConnectionError>;
+  readonly dispatch: (
+    command: ClientCommandInput,
+  ) => Effect.Effect<DispatchResult, DispatchError | ConnectionError>;
   readonly getSnapshot: Effect.Effect<Snapshot, ReadError | ConnectionError>;
   readonly getShellSnapshot: Effect.Effect<ShellSnapshot, ReadError | ConnectionError>;
   readonly getThreadSnapshot: (page: {
@@ -42,7 +50,10 @@ export interface HeddleClientService {
   }) => Effect.Effect<EventPage, ReadError | ConnectionError>;
   /** The feed as the server gives it; it ends with the connection. */
   readonly subscribe: (from: number) => Stream.Stream<FeedItem, ReadError | ConnectionError>;
-  readonly subscribeThread: (threadId: string, from: number) => Stream.Stream<FeedItem, ReadError | ConnectionError>;
+  readonly subscribeThread: (
+    threadId: string,
+    from: number,
+  ) => Stream.Stream<FeedItem, ReadError | ConnectionError>;
   /**
    * The feed of a thread, or of all, over any number of connections: after a lost one it goes on behind the last event
    * that it gave, so each comes once. It ends on `reset`, and on an error of the server.
@@ -53,21 +64,41 @@ export interface HeddleClientService {
 export interface FollowTarget {
   readonly threadId?: ThreadId | string;
   readonly fromSequenceExclusive: number;
+  /** Told each time that the connection is lost, or could not be made again; the feed goes on trying. */
+  readonly onLost?: (error: ConnectionError) => Effect.Effect<void>;
 }
 
 const RECONNECT = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")]);
 
-export class HeddleClient extends Context.Service<HeddleClient, HeddleClientService>()("heddle/client/HeddleClient") {
+export class HeddleClient extends Context.Service<HeddleClient, HeddleClientService>()(
+  "heddle/client/HeddleClient",
+) {
   /** Connects, and connects again when the connection is lost. The platform's WebSocket comes with the layer. */
   static readonly layer = ({ url, token }: ConnectOptions) =>
     Layer.effect(HeddleClient, make).pipe(
       Layer.provide(RpcClient.layerProtocolSocket({ retryTransientErrors: false })),
       Layer.provide(RpcSerialization.layerJson),
       Layer.provide(
-        Layer.effect(Socket.Socket, Socket.makeWebSocket(url, { headers: { authorization: `Bearer ${token}` } })),
+        Layer.effect(
+          Socket.Socket,
+          Socket.makeWebSocket(url, { headers: { authorization: `Bearer ${token}` } }),
+        ),
       ),
     );
 }
+
+/**
+ * Of what came at once, words stand behind events: an event that happened before them may come with them, and one that
+ * happened after them holds the same words.
+ */
+const wordsLast = (
+  items: readonly [FeedItem, ...Array<FeedItem>],
+): readonly [FeedItem, ...Array<FeedItem>] => {
+  const [first, ...others] = items.toSorted(
+    (left, right) => Number(left.kind === "delta") - Number(right.kind === "delta"),
+  );
+  return first === undefined ? items : [first, ...others];
+};
 
 const make = Effect.gen(function* () {
   const rpc = yield* RpcClient.make(OrchestrationRpcs, { disableTracing: true });
@@ -75,12 +106,17 @@ const make = Effect.gen(function* () {
   const subscribeThread = (threadId: string, from: number) =>
     rpc["orchestration.subscribeThread"]({ threadId, fromSequenceExclusive: from });
 
-  const follow = ({ threadId, fromSequenceExclusive }: FollowTarget): Stream.Stream<FeedItem, ReadError> => {
+  const follow = ({
+    threadId,
+    fromSequenceExclusive,
+    onLost = () => Effect.void,
+  }: FollowTarget): Stream.Stream<FeedItem, ReadError> => {
     let cursor = fromSequenceExclusive;
     let synchronized = false;
     const feed = Stream.suspend(() =>
       threadId === undefined ? subscribe(cursor) : subscribeThread(threadId, cursor),
     ).pipe(
+      Stream.mapArray(wordsLast),
       // Said once, however often the connection is made again.
       Stream.filter((item) => item.kind !== "synchronized" || !synchronized),
       Stream.tap((item) =>
@@ -91,6 +127,7 @@ const make = Effect.gen(function* () {
       ),
     );
     return feed.pipe(
+      Stream.tapError((error) => (error._tag === "RpcClientError" ? onLost(error) : Effect.void)),
       Stream.retry(Schedule.while(RECONNECT, ({ input }) => Predicate.isTagged(input, "RpcClientError"))),
       Stream.catchTag("RpcClientError", (error) => Stream.die(error)),
     );

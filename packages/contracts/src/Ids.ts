@@ -25,6 +25,8 @@ export const ProjectId = Id.pipe(Schema.brand("ProjectId"));
 export type ProjectId = typeof ProjectId.Type;
 
 export const CommandId = Id.pipe(Schema.brand("CommandId"));
+/** Ids of the server's own commands begin so; a client's may not. */
+export const SERVER_COMMAND_ID_PREFIX = "heddle:";
 export type CommandId = typeof CommandId.Type;
 
 /** Event ids are made by the server from the id of the command that gave the event, so they may be longer. */

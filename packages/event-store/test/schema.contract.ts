@@ -134,7 +134,10 @@ const PROJECTED = {
     },
     key: ["thread_id"],
     checks: ["runtime_mode IN ('approval-required', 'auto-accept-edits', 'full-access')"],
-    indexes: { projection_threads_by_project: "(project_id)" },
+    indexes: {
+      projection_threads_by_project: "(project_id)",
+      projection_threads_queued: "(thread_id) where queued_turns_json <> '[]'",
+    },
   },
   projection_thread_messages: {
     columns: {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { CommandId, MessageId, ApprovalRequestId } from "@heddle/contracts/Ids";
+import { ApprovalRequestId, CommandId, MessageId, SERVER_COMMAND_ID_PREFIX } from "@heddle/contracts/Ids";
 
 /**
  * Ids of what the server makes derive from what caused it, so that the same cause taken in twice gives the same id and is
@@ -9,7 +9,7 @@ const derive = (prefix: string, parts: ReadonlyArray<string | number>): string =
   `${prefix}:${createHash("sha256").update(JSON.stringify(parts)).digest("base64url").slice(0, 27)}`;
 
 export const commandIdFrom = (prefix: string, ...parts: ReadonlyArray<string | number>): CommandId =>
-  CommandId.make(derive(prefix, parts));
+  CommandId.make(SERVER_COMMAND_ID_PREFIX + derive(prefix, parts));
 
 export const messageIdFrom = (...parts: ReadonlyArray<string | number>): MessageId =>
   MessageId.make(derive("message", parts));

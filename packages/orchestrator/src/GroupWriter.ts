@@ -386,8 +386,8 @@ const internalError = (commandId: CommandId): InternalError =>
   });
 
 /**
- * Message ids are unique over all threads, and no aggregate knows them all: the read model is asked, by its key. It may
- * lag only where a projector is faulted, and then the read model refuses the message's row.
+ * Message ids are unique over all threads, and no aggregate knows them all: the read model is asked, by its key for those
+ * in transcripts, and for the few prompts that wait in a queue.
  */
 const findTakenMessageIds = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
@@ -397,7 +397,12 @@ const findTakenMessageIds = Effect.fnUntraced(function* (
     command.type === "thread.turn.start" ? [command.message.messageId] : [],
   );
   if (wanted.length === 0) return new Set<MessageId>();
-  const rows = yield* sql<{ message_id: MessageId }>`
+  const sent = yield* sql<{ message_id: MessageId }>`
     SELECT message_id FROM projection_thread_messages WHERE ${inList(sql, "message_id", wanted)}`;
-  return new Set(rows.map((row) => row.message_id));
+  const waiting = yield* sql<{ queued_turns_json: string }>`
+    SELECT queued_turns_json FROM projection_threads WHERE queued_turns_json <> '[]'`;
+  const queued = waiting.flatMap(
+    (row) => JSON.parse(row.queued_turns_json) as ReadonlyArray<{ readonly messageId: MessageId }>,
+  );
+  return new Set([...sent.map((row) => row.message_id), ...queued.map((turn) => turn.messageId)]);
 });

@@ -31,6 +31,7 @@ export const migration: Migration = {
       deleted_at TEXT
     )`,
     `CREATE INDEX projection_threads_by_project ON projection_threads (project_id)`,
+    `CREATE INDEX projection_threads_queued ON projection_threads (thread_id) WHERE queued_turns_json <> '[]'`,
     `CREATE TABLE projection_thread_messages (
       message_id TEXT NOT NULL PRIMARY KEY,
       thread_id TEXT NOT NULL,

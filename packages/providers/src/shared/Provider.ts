@@ -11,6 +11,14 @@ export const AgentLaunch = Schema.Struct({
   args: Schema.Array(Schema.String),
   /** Added to the server's own environment. */
   env: Schema.Record(Schema.String, Schema.String),
+  /** The agent's own mode to switch to for each of ours; without it, a mode of the same name is used if there is one. */
+  modes: Schema.optionalKey(
+    Schema.Struct({
+      "approval-required": Schema.optionalKey(Schema.String),
+      "auto-accept-edits": Schema.optionalKey(Schema.String),
+      "full-access": Schema.optionalKey(Schema.String),
+    }),
+  ),
 });
 export type AgentLaunch = typeof AgentLaunch.Type;
 
@@ -42,32 +50,41 @@ export interface PromptInput {
 /** A live agent process with one session. Closing the scope it was started in ends the process and its children. */
 export interface AgentSession {
   readonly pid: number;
+  /**
+   * Stands in the environment of the agent and of whatever it started, and nowhere else. Keep it where a crash of the
+   * server does not reach, and give it to `endProcessesMarked` at the next start.
+   */
+  readonly processMark: string;
   /** Give this back as `resume` to go on in a new process; `null` where the agent cannot. */
   readonly resumeCursor: Schema.Json;
   /**
-   * In the agent's order. The first is `session.started`; the last, whatever happens, is `session.exited`, and then
-   * the stream ends. A prompt gives `turn.started` … `turn.completed`, the latter exactly once unless the process dies.
+   * In the agent's order, for one reader. The first is `session.started`; the last, whatever happens, is
+   * `session.exited`, and then the stream ends. A prompt gives `turn.started` … `turn.completed`, the latter exactly
+   * once unless the process dies. A request ends by an answer given here or by `request.withdrawn`. An agent whose
+   * events are not read is not read either: it waits.
    */
   readonly events: Stream.Stream<ProviderRuntimeEvent>;
   /** Answers once the prompt is handed over; how the turn goes comes as events. */
   readonly prompt: (input: PromptInput) => Effect.Effect<void, ProviderError>;
   /** Only where `capabilities.steer`. */
   readonly steer: (input: PromptInput) => Effect.Effect<void, ProviderError>;
-  /** Asks the running turn to end. Open requests are answered as cancelled. */
+  /** Asks the running turn to end; nothing where none runs. Open requests are answered as cancelled. */
   readonly interrupt: Effect.Effect<void, ProviderError>;
+  /** Answers once the agent has the decision. `cancel` also interrupts the turn. */
   readonly respondApproval: (
     requestKey: string,
     decision: ApprovalDecision,
   ) => Effect.Effect<void, ProviderError>;
-  /** Answers by question id. */
+  /** Answers by question id; no answers at all decline the request. */
   readonly respondUserInput: (
     requestKey: string,
     answers: Readonly<Record<string, string>>,
   ) => Effect.Effect<void, ProviderError>;
+  /** Holds for what the agent asks from now on, and for what is open. */
   readonly setRuntimeMode: (mode: RuntimeMode) => Effect.Effect<void, ProviderError>;
 }
 
-/** Starts sessions of any configured agent. */
+/** Starts sessions of any configured agent. Its live layer is `layer` in ProviderRegistry.ts. */
 export class Providers extends Context.Service<
   Providers,
   {
