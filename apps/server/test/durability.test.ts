@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { assert, describe, it } from "vitest";
 import { AT, createProject, createThread, prompt, watchTurn } from "./conversation.ts";
 import { openDatabase, PROJECTIONS, projectionRows } from "./database.ts";
@@ -129,6 +130,29 @@ describe("a server that is killed in mid-write", () => {
     const { thread } = await again.call("orchestration.getThreadSnapshot", { threadId: "t1" });
     assert.equal(thread.messages.at(-1).text, "I was not lost");
     assert.equal(thread.turns.length, 1);
+  });
+
+  it("leaves no process of an agent behind, not even one that its tools had started apart", async () => {
+    const dataDir = temporaryFolder();
+    const first = await startServer(dataDir);
+    const client = await first.connect();
+    await createProject(client, "p1", makeRepository(3));
+    await createThread(client, "t1", "p1", { runtimeMode: "full-access" });
+    const marker = `heddle-left-behind-${process.pid}-${Math.floor(performance.now())}`;
+    const running = () =>
+      execFileSync("ps", ["-A", "-o", "args="], { encoding: "utf8" }).includes(`${marker} 1000`);
+    const { sequence } = await client.dispatch(
+      prompt(
+        "t1",
+        "m1",
+        `[[shell: setsid sh -c 'sleep 1000; true' ${marker} 1000 >/dev/null 2>&1 & echo started]]`,
+      ),
+    );
+    await watchTurn(client, "t1", { from: sequence });
+    assert.isTrue(running());
+    await first.kill("SIGKILL");
+    await startServer(dataDir);
+    assert.isFalse(running());
   });
 
   it("expires what an agent had asked, and takes the next prompt", async () => {

@@ -265,7 +265,7 @@ function make() {
         providerThreadId: providerThreadId ?? null,
         status: "running",
         resumeCursor: agent.resumeCursor,
-        runtimePayload: { pid: agent.pid },
+        runtimePayload: { pid: agent.pid, mark: agent.processMark },
       });
       yield* setSession(threadId, `${key}/ready`, stateOf("ready", model, event), yield* ingest.origin());
       if (previous && !event.resumed) yield* sayForgotten(threadId, key, capabilities, origin);

@@ -6,7 +6,8 @@ import type { Turn } from "@heddle/contracts/ReadModel";
 import { commandOfTurn } from "@heddle/domain/Thread";
 import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
 import { Queries, type UnsettledThread } from "@heddle/projections/Queries";
-import { Clock, Effect } from "effect";
+import { endProcessesMarked } from "@heddle/providers/shared/ProcessTree";
+import { Clock, Effect, Option, Schema } from "effect";
 import { turnStartedEventId } from "./AgentSessions.ts";
 import type { Origin } from "./GroupWriter.ts";
 import { commandIdFrom } from "./DerivedId.ts";
@@ -29,8 +30,10 @@ export const recover = Effect.fn("recover")(function* () {
   const queries = yield* Queries;
   const runtime = yield* SessionRuntime;
   const startedAt = yield* Clock.currentTimeMillis;
-  for (const { providerSessionId } of yield* runtime.alive)
+  for (const { providerSessionId, runtimePayload } of yield* runtime.alive) {
+    yield* reap(runtimePayload);
     yield* runtime.setStatus(providerSessionId, "stopped");
+  }
   const unsettled = yield* queries.unsettledThreads;
   yield* Effect.forEach(unsettled, (thread) => settle(thread, startedAt), { concurrency: 4, discard: true });
   if (unsettled.length > 0) {
@@ -38,6 +41,16 @@ export const recover = Effect.fn("recover")(function* () {
   }
   return unsettled.length;
 });
+
+/** Ends what a crashed server left behind: the agent's process and whatever it had started. */
+const reap = Effect.fnUntraced(function* (runtimePayload: Schema.Json) {
+  const { mark } = decodePayload(runtimePayload).pipe(Option.getOrElse(() => ({ mark: undefined })));
+  if (mark === undefined) return;
+  const ended = yield* endProcessesMarked(mark);
+  if (ended > 0) yield* Effect.logInfo(`Ended ${ended} processes of an agent that the last run had left.`);
+});
+
+const decodePayload = Schema.decodeUnknownOption(Schema.Struct({ mark: Schema.optionalKey(Schema.String) }));
 
 const settle = Effect.fnUntraced(function* ({ threadId, runningTurn }: UnsettledThread, startedAt: number) {
   const engine = yield* Engine;
