@@ -8,7 +8,7 @@ import { engineLayer } from "@heddle/orchestrator/EngineLayer";
 import { fromClient } from "@heddle/orchestrator/GroupWriter";
 import { Effect, type Layer, Schema } from "effect";
 
-export const AT = "2026-01-31T12:00:00.000Z";
+const AT = "2026-01-31T12:00:00.000Z";
 
 const decode = Schema.decodeSync(ClientCommand);
 

@@ -25,7 +25,6 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   ],
   "apps/server": [
     "contracts",
-    "domain",
     "event-store",
     "projections",
     "checkpoints",

@@ -8,7 +8,7 @@ import { EventId, type ThreadId, type TurnId } from "@heddle/contracts/Ids";
 import type { ModelSelection, TurnOutcome } from "@heddle/contracts/Model";
 import type { ThreadSummary } from "@heddle/contracts/ReadModel";
 import { SessionRuntime, type SessionRuntimeStatus } from "@heddle/event-store/SessionRuntime";
-import { type AgentSession, type ProviderError, Providers } from "@heddle/providers/shared/Provider";
+import { type AgentSession, ProviderError, Providers } from "@heddle/providers/shared/Provider";
 import { Context, Deferred, Effect, Exit, Layer, Scope, Semaphore, Stream } from "effect";
 import { type AgentIngest, makeAgentIngest } from "./AgentIngest.ts";
 import { commandIdFrom } from "./DerivedId.ts";
@@ -255,7 +255,10 @@ function make() {
       sessions.set(threadId, session);
       // In no scope: it must outlive the process to record its end.
       yield* Effect.forkDetach(run(session));
-      const event = yield* Deferred.await(started);
+      const event = yield* Effect.raceFirst(
+        Deferred.await(started),
+        Effect.andThen(Deferred.await(session.closed), Effect.fail(diedAtOnce(model.provider))),
+      );
       const { providerSessionId, providerThreadId, capabilities } = event;
       yield* runtime.put({
         providerSessionId,
@@ -367,6 +370,13 @@ function make() {
     });
   });
 }
+
+const diedAtOnce = (provider: string): ProviderError =>
+  new ProviderError({
+    provider,
+    operation: "start",
+    message: `${provider} ended before its session began; the session's last error says more.`,
+  });
 
 /** The event that everything in the turn is caused by. */
 export const turnStartedEventId = (turnId: TurnId): EventId =>

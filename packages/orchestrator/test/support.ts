@@ -21,7 +21,7 @@ export const freshEngine = Layer.unwrap(
   Effect.map(temporaryFolder, (folder) => engineLayer(join(folder, "heddle.db"))),
 );
 
-export const command = Schema.decodeSync(ClientCommand);
+const command = Schema.decodeSync(ClientCommand);
 
 /** Sends a command as a client does. */
 export const send = (input: ClientCommandInput) =>
