@@ -101,10 +101,11 @@ const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) 
     entries: ReadonlyArray<Running>,
     events: ReadonlyArray<EventEnvelope>,
   ) {
+    const first = events[0]?.sequence;
     const last = events.at(-1)?.sequence;
-    if (last === undefined) return () => {};
+    if (first === undefined || last === undefined) return () => {};
     for (const entry of entries) {
-      const fresh = entry.cursor === 0 ? events : events.filter((event) => event.sequence > entry.cursor);
+      const fresh = entry.cursor < first ? events : events.filter((event) => event.sequence > entry.cursor);
       if (fresh.length > 0) yield* guard(entry, fresh);
     }
     yield* writeState(entries, () => last);

@@ -24,11 +24,19 @@ export const multiRowInsert = (sql: SqlClient.SqlClient, target: InsertTarget) =
       for (const size of CHUNK_SIZES) {
         const statement = statements.get(size) ?? "";
         for (; rows.length - at >= size; at += size) {
-          yield* sql.unsafe(statement, rows.slice(at, at + size).flat());
+          yield* sql.unsafe(statement, valuesOf(rows, at, size));
         }
       }
     });
   };
+};
+
+const valuesOf = (rows: ReadonlyArray<ReadonlyArray<unknown>>, from: number, count: number): Array<unknown> => {
+  const values: Array<unknown> = [];
+  for (let index = from; index < from + count; index += 1) {
+    for (const value of rows[index] ?? []) values.push(value);
+  }
+  return values;
 };
 
 const insertStatement = (
