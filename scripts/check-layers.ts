@@ -23,14 +23,7 @@ const allowed: Record<string, ReadonlyArray<string>> = {
     "checkpoints",
     "providers",
   ],
-  "apps/server": [
-    "contracts",
-    "event-store",
-    "projections",
-    "checkpoints",
-    "providers",
-    "orchestrator",
-  ],
+  "apps/server": ["contracts", "event-store", "projections", "checkpoints", "providers", "orchestrator"],
   "apps/cli": ["contracts", "client", "server"],
 };
 

@@ -76,6 +76,24 @@ describe("an agent that", () => {
     );
   });
 
+  it("thinks or asks in the middle of its words loses none of them", async () => {
+    const { client } = await begin();
+    await client.dispatch(
+      prompt("t1", "m1", "[[say: first]] [[think: hm]] [[say: second]] [[ask: Go on?]] [[say: third]]"),
+    );
+    await watchTurn(client, "t1");
+    const { turns, messages, activities } = await threadOf(client);
+    assert.equal(turns[0].status, "completed");
+    const words = messages
+      .filter(({ role }: Json) => role === "assistant")
+      .map(({ text }: Json) => text)
+      .join(" ");
+    assert.match(words, /^first\s+second\s+You said: blue\s+third$/);
+    const sequences = messages.map(({ sequence }: Json) => sequence);
+    const thought = activities.find(({ kind }: Json) => kind === "reasoning");
+    assert.isTrue(sequences[1] < thought.sequence && thought.sequence < sequences[2]);
+  });
+
   it("reports an error ends its turn with that error and keeps its session", async () => {
     const { client } = await begin();
     await client.dispatch(prompt("t1", "m1", "[[fail: the model is on strike]]"));

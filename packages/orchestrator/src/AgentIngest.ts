@@ -3,14 +3,7 @@
  * in order, one at a time, and each is on disk before the next is taken, so a fast agent is slowed by the disk and by
  * nothing else. Deltas of text are not waited for; see ReplyText.
  */
-import type {
-  EventId,
-  MessageId,
-  ProviderSessionId,
-  ProviderThreadId,
-  ThreadId,
-  TurnId,
-} from "@heddle/contracts/Ids";
+import type { EventId, ProviderSessionId, ProviderThreadId, ThreadId, TurnId } from "@heddle/contracts/Ids";
 import type { RequestOutcome } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import type { ApprovalRequestId } from "@heddle/contracts/Ids";
@@ -63,7 +56,6 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
   const openRequests = new Map<ApprovalRequestId, OpenRequest>();
   const toolPhases = new Map<string, "open" | "closed">();
   let turn: CurrentTurn | null = null;
-  let assistantMessageId: MessageId | null = null;
   let providerSessionId: ProviderSessionId | undefined;
   let providerThreadId: ProviderThreadId | undefined;
   let counter = 0;
@@ -106,6 +98,8 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
     threadId,
     feed,
     scope,
+    messageIdOf: (itemId, part) =>
+      part === 0 ? messageIdFrom(threadId, place(), itemId) : messageIdFrom(threadId, place(), itemId, part),
     store: ({ messageId, offset, text, last }) =>
       record(
         {
@@ -138,8 +132,6 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
       idParts,
       event,
     );
-
-  const messageIdOf = (itemId: string) => messageIdFrom(threadId, place(), itemId);
 
   const onTool = Effect.fnUntraced(function* (event: Of<"tool.updated">) {
     yield* reply.complete;
@@ -203,10 +195,9 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
         options.onStarted(event);
         return Effect.void;
       case "message.delta":
-        assistantMessageId = messageIdOf(event.itemId);
-        return reply.append(assistantMessageId, event.text);
+        return reply.append(event.itemId, event.text);
       case "message.completed":
-        return reply.finish(messageIdOf(event.itemId), event.text);
+        return reply.finish(event.itemId, event.text);
       case "reasoning":
         return Effect.andThen(
           reply.complete,
@@ -261,7 +252,7 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
     openRequest: (requestId: ApprovalRequestId): OpenRequest | undefined => openRequests.get(requestId),
     beginTurn: (begun: CurrentTurn) => {
       turn = begun;
-      assistantMessageId = null;
+      reply.reset();
       toolPhases.clear();
     },
     endTurn: () => {
@@ -269,7 +260,7 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
       openRequests.clear();
     },
     currentTurn: () => turn,
-    assistantMessageId: () => assistantMessageId,
+    assistantMessageId: reply.latestMessageId,
     origin,
     instance: options.instance,
     ids: () => ({ providerSessionId, providerThreadId }),

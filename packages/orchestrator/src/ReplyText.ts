@@ -17,22 +17,36 @@ export interface Segment {
 }
 
 interface OpenMessage {
+  readonly itemId: string;
   readonly messageId: MessageId;
   /** Characters that are stored. */
   stored: number;
   pending: string;
 }
 
-/** The words of one session's replies: one message at a time. `store` puts a segment into the log. */
-export const makeReplyText = <E>(options: {
+/** What has come of one of the agent's items: it is several messages where something else came between its words. */
+interface Item {
+  messages: number;
+  characters: number;
+}
+
+export interface ReplyTextOptions<E> {
   readonly threadId: ThreadId;
   readonly feed: Feed["Service"];
   readonly scope: Scope.Scope;
+  /** The id of the `part`-th message of an item, counted from 0. */
+  readonly messageIdOf: (itemId: string, part: number) => MessageId;
+  /** Puts a segment into the log. */
   readonly store: (segment: Segment) => Effect.Effect<void, E>;
   /** Runs the timed store; it must not run while another step of the session does. */
   readonly exclusively: (step: Effect.Effect<void, E>) => Effect.Effect<void>;
-}) => {
+}
+
+/** The words of one session's replies: one message at a time. */
+export const makeReplyText = <E>(options: ReplyTextOptions<E>) => {
+  const items = new Map<string, Item>();
   let open: OpenMessage | undefined;
+  let latest: MessageId | null = null;
   let timer: Fiber.Fiber<void> | undefined;
 
   const storePending = Effect.suspend(() => {
@@ -75,34 +89,48 @@ export const makeReplyText = <E>(options: {
     return Effect.andThen(stopTimer, options.store(segment));
   });
 
+  /** The message that takes the item's next words. */
+  const openFor = (itemId: string): OpenMessage => {
+    if (open?.itemId === itemId) return open;
+    const item = items.get(itemId) ?? { messages: 0, characters: 0 };
+    items.set(itemId, item);
+    latest = options.messageIdOf(itemId, item.messages);
+    item.messages += 1;
+    open = { itemId, messageId: latest, stored: 0, pending: "" };
+    return open;
+  };
+
+  const append = Effect.fnUntraced(function* (itemId: string, text: string) {
+    if (open && open.itemId !== itemId) yield* complete;
+    const message = openFor(itemId);
+    const item = items.get(itemId);
+    if (item) item.characters += text.length;
+    const offset = message.stored + message.pending.length;
+    message.pending += text;
+    options.feed.publishDelta({ threadId: options.threadId, messageId: message.messageId, offset, text });
+    if (message.pending.length >= SEGMENT_CHARACTERS) yield* storePending;
+    else yield* startTimer;
+  });
+
   return {
-    /** More words of a message. Words of another message end the one before. */
-    append: Effect.fnUntraced(function* (messageId: MessageId, text: string) {
-      if (open?.messageId !== messageId) {
-        yield* complete;
-        open = { messageId, stored: 0, pending: "" };
-      }
-      if (text === "") return;
-      const offset = open.stored + open.pending.length;
-      open.pending += text;
-      options.feed.publishDelta({ threadId: options.threadId, messageId, offset, text });
-      if (open.pending.length >= SEGMENT_CHARACTERS) yield* storePending;
-      else yield* startTimer;
-    }),
+    /** More words of an item. Words of another one end the message before. */
+    append: (itemId: string, text: string) => (text === "" ? Effect.void : append(itemId, text)),
     /**
-     * The message is whole. `text`, where the agent repeats it, adds only what had not come yet; a message that was never
-     * streamed comes as one.
+     * The item is whole. `text`, where the agent repeats it, adds only what had not come yet; an item that was never
+     * streamed comes as one message.
      */
-    finish: Effect.fnUntraced(function* (messageId: MessageId, text: string | undefined) {
-      if (open?.messageId !== messageId) {
-        if (text === undefined) return;
-        yield* complete;
-        open = { messageId, stored: 0, pending: "" };
-      }
-      const known = open.stored + open.pending.length;
-      if (text !== undefined && text.length > known) open.pending += text.slice(known);
-      yield* complete;
+    finish: Effect.fnUntraced(function* (itemId: string, text: string | undefined) {
+      const missing = text?.slice(items.get(itemId)?.characters ?? 0) ?? "";
+      if (missing !== "") yield* append(itemId, missing);
+      if (open?.itemId === itemId) yield* complete;
     }),
     complete,
+    /** The message that was begun last in this turn. */
+    latestMessageId: () => latest,
+    /** A turn begins: its items are counted anew. */
+    reset: () => {
+      items.clear();
+      latest = null;
+    },
   };
 };

@@ -106,18 +106,22 @@ const followPull = (feed: Feed["Service"], watcher: Watcher, next: NextPage, fro
       synchronized = true;
       return Effect.succeed([{ kind: "synchronized", sequence: cursor }] as const);
     }
-    // Words come before the segment that stores them.
-    const deltas = watcher.takeDeltas().map((delta): FeedItem => ({ kind: "delta", ...delta }));
     if (cursor < feed.head()) {
       return Effect.flatMap(next(cursor), ([events, end]) => {
         cursor = end;
-        const items = [...deltas, ...events.map((event): FeedItem => ({ kind: "event", event }))];
+        const stored = events.map((event): FeedItem => ({ kind: "event", event }));
+        const items = synchronized && cursor >= feed.head() ? [...stored, ...takeDeltas(watcher)] : stored;
         return isFilled(items) ? Effect.succeed(items) : pull;
       });
     }
+    const deltas = takeDeltas(watcher);
     return isFilled(deltas) ? Effect.succeed(deltas) : Effect.andThen(watcher.wait, pull);
   });
   return pull;
 };
+
+/** They go behind every event that is there: a word that one of those stores comes again, and its offset says so. */
+const takeDeltas = (watcher: Watcher): ReadonlyArray<FeedItem> =>
+  watcher.takeDeltas().map((delta) => ({ kind: "delta", ...delta }));
 
 const isFilled = <A>(items: ReadonlyArray<A>): items is readonly [A, ...Array<A>] => items.length > 0;

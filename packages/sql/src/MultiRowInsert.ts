@@ -31,7 +31,11 @@ export const multiRowInsert = (sql: SqlClient.SqlClient, target: InsertTarget) =
   };
 };
 
-const valuesOf = (rows: ReadonlyArray<ReadonlyArray<unknown>>, from: number, count: number): Array<unknown> => {
+const valuesOf = (
+  rows: ReadonlyArray<ReadonlyArray<unknown>>,
+  from: number,
+  count: number,
+): Array<unknown> => {
   const values: Array<unknown> = [];
   for (let index = from; index < from + count; index += 1) {
     for (const value of rows[index] ?? []) values.push(value);

@@ -1,0 +1,84 @@
+/** An event of the log on one line: what happened, in a few words. Pure. */
+import type { EventEnvelope } from "@heddle/contracts/Events";
+import { Predicate } from "effect";
+import { cyan, dim, green, magenta, red, yellow } from "./Colour.ts";
+import { filesSummary } from "./Diff.ts";
+import { revealLine } from "./Sanitize.ts";
+import { truncate, width } from "./Table.ts";
+import { moment } from "./Time.ts";
+import { modelName } from "./Turn.ts";
+
+const TYPE_CELLS = 34;
+/** Less room than this says nothing. */
+const MIN_DETAIL = 8;
+/** A narrower terminal gets the time without the date. */
+const WITH_DATE = 110;
+
+/** `42  12:03:11  thread.turn-started  fix-login-7f3k  turn 1` */
+export const eventLine = (event: EventEnvelope, columns: number, sequenceCells = 5): string => {
+  const sequence = String(event.sequence).padStart(sequenceCells);
+  const time = moment(event.occurredAt).slice(columns < WITH_DATE ? 11 : 5);
+  const type = event.eventType.padEnd(TYPE_CELLS);
+  const stream = revealLine(event.streamId);
+  const head = `${sequence}  ${time}  ${type}  ${stream}`;
+  const detail = revealLine(details(event));
+  const room = columns - width(head) - 3;
+  return `${dim(sequence)}  ${dim(time)}  ${colourOf(event)(type)}  ${cyan(stream)}  ${room < MIN_DETAIL ? "" : truncate(detail, room)}`.trimEnd();
+};
+
+const colourOf = ({ eventType, actorKind }: EventEnvelope): ((text: string) => string) => {
+  if (eventType.includes("approval") || eventType.includes("user-input")) return yellow;
+  if (eventType.includes("failed") || eventType.includes("deleted")) return red;
+  return actorKind === "client" ? green : actorKind === "provider" ? magenta : (text) => text;
+};
+
+const details = (event: EventEnvelope): string => {
+  switch (event.eventType) {
+    case "project.created":
+      return `${event.payload.title} at ${event.payload.workspaceRoot}`;
+    case "thread.created":
+      return `${event.payload.title} (${modelName(event.payload.model)})`;
+    case "thread.message-sent": {
+      const { role, offset, streaming, text } = event.payload;
+      const where = role === "assistant" && (streaming || offset > 0) ? ` +${offset}` : "";
+      return `${role}${where}: ${text}`;
+    }
+    case "thread.turn-queued":
+      return event.payload.text;
+    case "thread.turn-started":
+      return `turn ${event.payload.turnCount}`;
+    case "thread.turn-completed":
+      return [event.payload.status, event.payload.reason].filter(Predicate.isNotNull).join(": ");
+    case "thread.turn-diff-completed":
+      return `turn ${event.payload.turnCount}: ${filesSummary(event.payload.files)}`;
+    case "thread.approval-requested":
+      return `${event.payload.kind}: ${event.payload.title}`;
+    case "thread.approval-response-requested":
+      return event.payload.decision;
+    case "thread.approval-resolved":
+    case "thread.user-input-resolved":
+      return event.payload.outcome;
+    case "thread.user-input-requested":
+      return event.payload.questions.map(({ prompt }) => prompt).join(" / ");
+    case "thread.checkpoint-revert-requested":
+    case "thread.reverted":
+      return `to turn ${event.payload.turnCount}`;
+    case "thread.checkpoint-revert-failed":
+      return event.payload.reason;
+    case "thread.session-set": {
+      const { status, providerName, lastError } = event.payload.session;
+      return [`${providerName ?? ""} ${status}`.trim(), lastError].filter(Predicate.isNotNull).join(": ");
+    }
+    case "thread.activity-appended":
+      return `${event.payload.kind}: ${event.payload.summary}`;
+    case "thread.runtime-mode-set":
+      return event.payload.runtimeMode;
+    case "project.meta-updated":
+    case "thread.meta-updated":
+      return Object.keys(event.payload)
+        .filter((key) => key !== "threadId" && key !== "projectId")
+        .join(", ");
+    default:
+      return "";
+  }
+};
