@@ -26,7 +26,7 @@ describe("help", () => {
 
   it("names the program as it was called", async () => {
     const { stdout } = await run(["--help"], { npm_lifecycle_event: "heddle" });
-    expect(stdout).toContain("  pnpm heddle serve\n");
+    expect(stdout).toContain("  npx -y pnpm@12 heddle serve\n");
   });
 
   it("knows the version", async () => {
