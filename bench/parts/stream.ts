@@ -22,6 +22,7 @@ const reply = (threadId: string, deltas: number) =>
       threadId: ThreadId.make(threadId),
       adapterKey: "bench",
       instance: threadId,
+      startedBy: { causationEventId: null, correlationId: null },
       engine: yield* Engine,
       feed: yield* Feed,
       scope: yield* Effect.scope,

@@ -10,22 +10,20 @@ const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1();
 export const inputOf = <A>(method: string, schema: Schema.Codec<A, unknown>) => {
   const decode = Schema.decodeUnknownEffect(schema, { errors: "all" });
   return (payload: unknown): Effect.Effect<A, InvalidInput> =>
-    Effect.mapError(decode(payload ?? {}), (error) =>
-      invalid(
-        method,
-        formatIssues(error.issue).issues.map(({ path, message }) => ({
-          path: formatPath(path ?? []),
-          message,
-        })),
-      ),
-    );
+    Effect.mapError(decode(payload ?? {}), (error) => invalid(method, issuesOf(error)));
 };
+
+/** Each thing that is wrong, with where it is. */
+export const issuesOf = (error: Schema.SchemaError): InvalidInput["issues"] =>
+  formatIssues(error.issue).issues.map(({ path, message }) => ({ path: formatPath(path ?? []), message }));
 
 type Path = NonNullable<ReturnType<typeof formatIssues>["issues"][number]["path"]>;
 
-const invalid = (method: string, issues: InvalidInput["issues"]): InvalidInput => {
+/** The failure of a method; of the frame itself where `method` is "". */
+export const invalid = (method: string, issues: InvalidInput["issues"]): InvalidInput => {
   const list = issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; ");
-  return new InvalidInput({ method, message: `${method} cannot take this: ${list}`, issues });
+  const what = method === "" ? "The frame could not be read" : `${method} cannot take this`;
+  return new InvalidInput({ method, message: `${what}: ${list}`, issues });
 };
 
 /** As one would write it in code: `message.attachments[0].name`. */

@@ -6,6 +6,7 @@ import { InvalidInput, UnknownMethod } from "@heddle/contracts/Errors";
 import { OrchestrationRpcs } from "@heddle/contracts/Rpc";
 import { Effect, Result, Schema } from "effect";
 import { type RpcMessage, RpcSerialization, type RpcServer } from "effect/rpc";
+import { invalid, issuesOf } from "./Input.ts";
 
 const RequestId = Schema.Union([Schema.String, Schema.Number]);
 const Frame = Schema.Union([
@@ -29,13 +30,13 @@ const decodeFrame = Schema.decodeUnknownResult(Frame, { errors: "all" });
 interface Unreadable {
   readonly _tag: "Unreadable";
   readonly requestId: string | number;
-  readonly reason: string;
+  readonly issues: InvalidInput["issues"];
 }
 
 const readFrame = (value: unknown): RpcMessage.FromClientEncoded | Unreadable => {
   const decoded = decodeFrame(value);
   if (Result.isFailure(decoded)) {
-    return { _tag: "Unreadable", requestId: requestIdOf(value), reason: String(decoded.failure) };
+    return { _tag: "Unreadable", requestId: requestIdOf(value), issues: issuesOf(decoded.failure) };
   }
   const frame = decoded.success;
   if (frame._tag !== "Request") return frame;
@@ -58,8 +59,10 @@ export const frameSerialization = RpcSerialization.RpcSerialization.of({
         try {
           return json.decode(data).map(readFrame);
         } catch (cause) {
-          const reason = `Expected JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
-          return [{ _tag: "Unreadable", requestId: "", reason } satisfies Unreadable];
+          const message = `Expected JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
+          return [
+            { _tag: "Unreadable", requestId: "", issues: [{ path: "", message }] } satisfies Unreadable,
+          ];
         }
       },
     };
@@ -83,15 +86,7 @@ export const answerBadFrames = (protocol: RpcServer.Protocol["Service"]): RpcSer
     run: (handle) =>
       protocol.run((clientId, frame: RpcMessage.FromClientEncoded | Unreadable) => {
         if (frame._tag === "Unreadable") {
-          return refuse(
-            clientId,
-            frame.requestId,
-            new InvalidInput({
-              method: "",
-              message: `The frame could not be read. ${frame.reason}`,
-              issues: [{ path: "", message: frame.reason }],
-            }),
-          );
+          return refuse(clientId, frame.requestId, invalid("", frame.issues));
         }
         if (frame._tag === "Request" && !OrchestrationRpcs.requests.has(frame.tag)) {
           const message = `There is no method ${JSON.stringify(frame.tag)}. There are: ${METHODS}.`;

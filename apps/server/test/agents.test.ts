@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assert, describe, it } from "vitest";
 import { AT, createProject, createThread, prompt, watchTurn } from "./conversation.ts";
@@ -169,6 +169,54 @@ describe("an agent that", () => {
     });
     const before = events.find(ofType("thread.turn-completed"));
     assert.equal(before.commandId, ended.commandId);
+  });
+
+  it("is stopped while it starts never begins its turn", async () => {
+    const dataDir = temporaryFolder();
+    const launch = {
+      protocol: "acp",
+      command: process.execPath,
+      args: ["-e", "setInterval(() => {}, 1000)"],
+      env: {},
+    };
+    writeFileSync(join(dataDir, "settings.json"), JSON.stringify({ agents: { mute: launch } }));
+    const server = await startServer(dataDir);
+    const client = await server.connect();
+    await createProject(client, "p1", makeRepository(3));
+    await createThread(client, "t1", "p1", { model: "mute" });
+    await client.dispatch(prompt("t1", "m1", "hello"));
+    await until(client, "t1", ofType("thread.session-set"));
+    await client.dispatch({ type: "thread.session.stop", commandId: "stop", threadId: "t1", createdAt: AT });
+    await until(
+      client,
+      "t1",
+      (event) => event.eventType === "thread.session-set" && event.payload.session.status === "stopped",
+    );
+    const { session, turns } = await threadOf(client);
+    assert.deepEqual([session.status, turns], ["stopped", []]);
+    assert.deepEqual(childrenOf(server.process.pid), []);
+  });
+
+  it("asks can be declined", async () => {
+    const { client } = await begin();
+    await client.dispatch(prompt("t1", "m1", "[[ask: Go on?]] [[say: on we go]]"));
+    const asked = await until(client, "t1", ofType("thread.user-input-requested"));
+    const { requestId } = asked.payload;
+    const respond = (commandId: string, answers: Json) =>
+      client.dispatch({
+        type: "thread.user-input.respond",
+        commandId,
+        threadId: "t1",
+        requestId,
+        answers,
+        createdAt: AT,
+      });
+    assert.equal((await rejection(respond("r1", { wrong: "yes" }))).code, "answer-missing");
+    await respond("r2", {});
+    await until(client, "t1", ofType("thread.turn-completed"));
+    const { pendingApprovals, messages } = await threadOf(client);
+    assert.equal(pendingApprovals[0].decision, "decline");
+    assert.include(messages.at(-1).text, "on we go");
   });
 
   it("works in a deleted thread is ended", async () => {

@@ -44,9 +44,11 @@ describe("a server that is killed in mid-write", () => {
     const begun = client.stream(
       "orchestration.subscribeThread",
       { threadId: "t0", fromSequenceExclusive: 0 },
-      ({ event }) => (event?.eventType === "thread.turn-started" ? "stop" : undefined),
+      ({ event }) => (event?.payload.streaming === true ? "stop" : undefined),
     );
-    await client.dispatch(prompt("t0", "slow", "[[slow: 60000]] [[say: this will never end]]"));
+    await client.dispatch(
+      prompt("t0", "slow", "[[lorem: 3000]] [[slow: 60000]] [[say: this will never end]]"),
+    );
     await begun;
 
     // 5,000 commands go out; the server dies when half of them are answered.
@@ -102,6 +104,10 @@ describe("a server that is killed in mid-write", () => {
     assert.deepEqual(running, []);
     const [cut] = snapshot.threads.find(({ threadId }: Json) => threadId === "t0").turns;
     assert.equal(cut.status, "interrupted");
+    const streaming = snapshot.threads
+      .flatMap(({ messages }: Json) => messages)
+      .filter(({ isStreaming }: Json) => isStreaming);
+    assert.deepEqual(streaming, []);
 
     await second.kill("SIGTERM");
     const database = openDatabase(dataDir);

@@ -250,7 +250,7 @@ export type AggregateKind = typeof AggregateKind.Type;
 export const ActorKind = Schema.Literals(["client", "server", "provider"]);
 export type ActorKind = typeof ActorKind.Type;
 
-/** Facts about where an event came from. Provider ids stand here and nowhere else. */
+/** Facts about where an event came from. Provider ids stand here and in the session, never in a stream id. */
 export const EventMetadata = Schema.Struct({
   providerSessionId: key(ProviderSessionId),
   providerThreadId: key(ProviderThreadId),

@@ -168,10 +168,10 @@ const decideLive = (context: ThreadContext, thread: LiveThread, command: LiveCom
       const refused = requireOpenRequest(thread, command.requestId, "user-input");
       if (refused) return refused;
       const { requestId, answers, createdAt } = command;
-      const unanswered = thread.openRequests
-        .get(requestId)
-        ?.questionIds.filter((id) => !Object.hasOwn(answers, id));
-      if (unanswered && unanswered.length > 0) {
+      const questionIds = thread.openRequests.get(requestId)?.questionIds ?? [];
+      const unanswered = questionIds.filter((id) => !Object.hasOwn(answers, id));
+      // No answer at all declines the questions.
+      if (unanswered.length > 0 && Object.keys(answers).length > 0) {
         return reject("answer-missing", `Each question needs an answer; missing: ${unanswered.join(", ")}.`);
       }
       return accept({
@@ -318,7 +318,7 @@ const requireOpenRequest = (
   if (request.kind !== kind) {
     return reject(
       "request-kind-mismatch",
-      `That request is an ${request.kind}; answer it with the command for it.`,
+      `That request is of the kind ${request.kind}; answer it with the command for it.`,
     );
   }
   if (request.answered)

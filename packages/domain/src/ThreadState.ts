@@ -15,6 +15,13 @@ export interface ActiveTurn extends RequestedTurn {
   readonly turnCount: number;
 }
 
+export interface StreamingMessage {
+  readonly messageId: MessageId;
+  readonly turnId: TurnId | null;
+  /** Characters (UTF-16 code units) so far. */
+  readonly length: number;
+}
+
 export interface TurnRecord {
   readonly turnId: TurnId;
   readonly checkpoint: CheckpointStatus | null;
@@ -53,6 +60,8 @@ export interface LiveThread {
   readonly activeTurn: ActiveTurn | null;
   readonly queue: ReadonlyArray<QueuedTurn>;
   readonly openRequests: ReadonlyMap<ApprovalRequestId, OpenRequest>;
+  /** A reply whose last segment has not come. */
+  readonly streaming: StreamingMessage | null;
   /** Turns by their count, with what came of their checkpoint. */
   readonly turns: ReadonlyMap<number, TurnRecord>;
   /** The turn count that a revert under way goes back to. */
@@ -91,6 +100,7 @@ export const evolveThread = (state: ThreadState, event: NewEvent): ThreadState =
       activeTurn: null,
       queue: [],
       openRequests: new Map(),
+      streaming: null,
       turns: new Map(),
       revertingTo: null,
       session: noSession,
@@ -113,6 +123,11 @@ const evolveLive = (state: LiveThread, event: NewEvent): ThreadState => {
     }
     case "thread.runtime-mode-set":
       return { ...state, runtimeMode: event.payload.runtimeMode };
+    case "thread.message-sent": {
+      const { messageId, turnId, role, offset, text, streaming } = event.payload;
+      if (role !== "assistant") return state;
+      return { ...state, streaming: streaming ? { messageId, turnId, length: offset + text.length } : null };
+    }
     case "thread.turn-start-requested": {
       const { turnId, messageId } = event.payload;
       return { ...state, requestedTurn: { turnId, messageId }, queue: without(state.queue, turnId) };

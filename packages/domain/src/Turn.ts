@@ -57,7 +57,29 @@ export const expireRequests = (
     payload: { threadId, requestId, outcome: "expired", resolvedAt: now },
   }));
 
-/** All that ends with a session: open requests, the turn that runs, and, if withdrawn, those that wait to. */
+/** A reply that was cut short ends with what there is of it. */
+const closeMessage = (thread: LiveThread, threadId: ThreadId, now: string): ReadonlyArray<NewEvent> => {
+  if (!thread.streaming) return [];
+  const { messageId, turnId, length } = thread.streaming;
+  return [
+    {
+      eventType: "thread.message-sent",
+      payload: {
+        threadId,
+        messageId,
+        turnId,
+        role: "assistant",
+        text: "",
+        offset: length,
+        streaming: false,
+        attachments: [],
+        createdAt: now,
+      },
+    },
+  ];
+};
+
+/** All that ends with a session: its last message, open requests, the turn that runs, and, if withdrawn, those that wait to. */
 export const endings = (
   thread: LiveThread,
   threadId: ThreadId,
@@ -69,6 +91,7 @@ export const endings = (
   const turns =
     waiting === "withdraw" ? [thread.activeTurn, thread.requestedTurn, ...thread.queue] : [thread.activeTurn];
   return [
+    ...closeMessage(thread, threadId, now),
     ...expireRequests(thread, threadId, now),
     ...turns.flatMap((turn): ReadonlyArray<NewEvent> =>
       turn === null

@@ -108,7 +108,7 @@ describe("of several rules that are broken, the first is named:", () => {
       commandId: "c",
       threadId: "t1",
       requestId: "r1",
-      answers: {},
+      answers: { other: "1" },
       createdAt: AT,
     } as const;
     const decide = {

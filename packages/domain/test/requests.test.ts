@@ -90,7 +90,15 @@ describe("thread.user-input.respond", () => {
     given(turn, questionAsked("r1", "name", "size"))
       .when(answer("r1", { name: "Ada" }))
       .rejected("answer-missing");
-    given(turn, questionAsked("r1", "toString")).when(answer("r1", {})).rejected("answer-missing");
+    given(turn, questionAsked("r1", "toString"))
+      .when(answer("r1", { q: "1" }))
+      .rejected("answer-missing");
+  });
+
+  it("declines all questions where it answers none", () => {
+    given(turn, questionAsked("r1", "name", "size"))
+      .when(answer("r1", {}))
+      .gives(answered("r1", {}));
   });
 
   it("takes the first answer only", () => {

@@ -8,6 +8,7 @@ import type { RequestOutcome } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import type { ApprovalRequestId } from "@heddle/contracts/Ids";
 import type { ServerCommand } from "@heddle/domain/ServerCommand";
+import type { ProviderError } from "@heddle/providers/shared/Provider";
 import { Clock, Effect, type Scope, Semaphore } from "effect";
 import { commandIdFrom, messageIdFrom, requestIdFrom } from "./DerivedId.ts";
 import type { Engine } from "./Engine.ts";
@@ -27,6 +28,9 @@ export interface CurrentTurn {
 export interface OpenRequest {
   readonly requestKey: string;
   readonly kind: "approval" | "user-input";
+  /** Opens the request in the thread; `part` tells one time from the next. */
+  readonly ask: (part: number) => Effect.Effect<void, CommandError>;
+  asked: number;
 }
 
 type Of<Type extends ProviderRuntimeEvent["type"]> = Extract<ProviderRuntimeEvent, { type: Type }>;
@@ -45,6 +49,8 @@ export interface IngestOptions {
   readonly scope: Scope.Scope;
   /** Names this process among those of the thread. */
   readonly instance: string;
+  /** Why the session was started: the cause of what happens in it outside of turns. */
+  readonly startedBy: Pick<Origin, "causationEventId" | "correlationId">;
   readonly onStarted: (event: Of<"session.started">) => void;
 }
 
@@ -61,14 +67,14 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
   let counter = 0;
 
   /** What ids of this moment derive from. */
-  const place = () => turn?.turnId ?? `session:${providerSessionId ?? threadId}`;
+  const place = () => turn?.turnId ?? `session:${options.instance}`;
 
   const origin = Effect.fnUntraced(function* (event?: ProviderRuntimeEvent) {
     const ingestedAt = new Date(yield* Clock.currentTimeMillis).toISOString();
     return {
       actor: "provider",
-      causationEventId: turn?.startedEventId ?? null,
-      correlationId: turn?.correlationId ?? null,
+      causationEventId: turn?.startedEventId ?? options.startedBy.causationEventId,
+      correlationId: turn ? turn.correlationId : options.startedBy.correlationId,
       metadata: {
         adapterKey: options.adapterKey,
         ingestedAt,
@@ -150,27 +156,45 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
     yield* reply.complete;
     const requestId = requestIdFrom(threadId, place(), event.requestKey);
     const turnId = turn?.turnId ?? null;
-    if (event.type === "user-input.requested") {
-      openRequests.set(requestId, { requestKey: event.requestKey, kind: "user-input" });
-      const { questions } = event;
-      yield* record({ type: "thread.user-input.request", turnId, requestId, questions }, [requestId], event);
-      return;
+    const ask = (part: number) =>
+      event.type === "user-input.requested"
+        ? record(
+            { type: "thread.user-input.request", turnId, requestId, questions: event.questions },
+            [requestId, part],
+            event,
+          )
+        : record(
+            {
+              type: "thread.approval.request",
+              turnId,
+              requestId,
+              kind: event.kind,
+              title: event.title,
+              detail: event.payload,
+            },
+            [requestId, part],
+            event,
+          );
+    const kind = event.type === "user-input.requested" ? "user-input" : "approval";
+    openRequests.set(requestId, { requestKey: event.requestKey, kind, ask, asked: 0 });
+    yield* ask(0);
+    if (event.type === "approval.requested") {
+      const detail = { requestId, kind: event.kind };
+      yield* activity("approval", "approval.requested", event.title, detail, [requestId, "asked"], event);
     }
-    openRequests.set(requestId, { requestKey: event.requestKey, kind: "approval" });
-    const { kind, title, payload } = event;
-    yield* record(
-      { type: "thread.approval.request", turnId, requestId, kind, title, detail: payload },
-      [requestId],
-      event,
-    );
-    yield* activity(
-      "approval",
-      "approval.requested",
-      title,
-      { requestId, kind },
-      [requestId, "asked"],
-      event,
-    );
+  });
+
+  /** The agent could not take an answer: the request is open again, and the thread says why. */
+  const askAgain = Effect.fnUntraced(function* (requestId: ApprovalRequestId, reason: string) {
+    const request = openRequests.get(requestId);
+    if (!request) return;
+    request.asked += 1;
+    yield* request.ask(request.asked);
+    yield* activity("error", "answer.refused", "The answer could not be given", { requestId, reason }, [
+      requestId,
+      "refused",
+      request.asked,
+    ]);
   });
 
   const resolveRequest = Effect.fnUntraced(function* (requestId: ApprovalRequestId, outcome: RequestOutcome) {
@@ -246,9 +270,24 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
   return {
     /** Takes one event in; the words before it are stored first. */
     take: (event: ProviderRuntimeEvent) => step.withPermits(1)(handle(event)),
-    /** Gives the agent its answer and records it, before anything that the agent does next. */
-    answer: <E>(requestId: ApprovalRequestId, outcome: RequestOutcome, deliver: Effect.Effect<void, E>) =>
-      step.withPermits(1)(Effect.andThen(deliver, resolveRequest(requestId, outcome))),
+    /**
+     * Gives the agent its answer and records it, before anything that the agent does next. An answer that the agent cannot
+     * take opens the request again. Says what came of it.
+     */
+    answer: (
+      requestId: ApprovalRequestId,
+      outcome: RequestOutcome,
+      deliver: Effect.Effect<void, ProviderError>,
+    ) =>
+      step.withPermits(1)(
+        deliver.pipe(
+          Effect.andThen(resolveRequest(requestId, outcome)),
+          Effect.as<string>(outcome),
+          Effect.catchTag("ProviderError", (error) =>
+            Effect.as(askAgain(requestId, error.message), `refused: ${error.message}`),
+          ),
+        ),
+      ),
     openRequest: (requestId: ApprovalRequestId): OpenRequest | undefined => openRequests.get(requestId),
     beginTurn: (begun: CurrentTurn) => {
       turn = begun;

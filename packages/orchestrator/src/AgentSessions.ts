@@ -9,7 +9,7 @@ import type { ModelSelection, TurnOutcome } from "@heddle/contracts/Model";
 import type { ThreadSummary } from "@heddle/contracts/ReadModel";
 import { SessionRuntime, type SessionRuntimeStatus } from "@heddle/event-store/SessionRuntime";
 import { type AgentSession, ProviderError, Providers } from "@heddle/providers/shared/Provider";
-import { Context, Deferred, Effect, Exit, Layer, Scope, Semaphore, Stream } from "effect";
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Scope, Semaphore, Stream } from "effect";
 import { type AgentIngest, makeAgentIngest } from "./AgentIngest.ts";
 import { commandIdFrom } from "./DerivedId.ts";
 import { Engine } from "./Engine.ts";
@@ -23,6 +23,8 @@ const INTERRUPT_DEADLINE = "5 seconds";
 export interface LiveSession {
   readonly threadId: ThreadId;
   readonly providerName: string;
+  /** What the agent was told last. */
+  model: ModelSelection;
   readonly workspace: string;
   readonly agent: AgentSession;
   readonly ingest: AgentIngest;
@@ -85,6 +87,7 @@ function make() {
     const runtime = yield* SessionRuntime;
     const checkpoints = yield* TurnCheckpoints;
     const sessions = new Map<ThreadId, LiveSession>();
+    const starts = new Map<ThreadId, Fiber.Fiber<LiveSession, SessionFailure>>();
     const starting = yield* Semaphore.make(8);
 
     const setSession = (threadId: ThreadId, key: string, session: SessionState, origin: Origin) =>
@@ -202,6 +205,8 @@ function make() {
     };
 
     const end = Effect.fn("AgentSessions.end")(function* (threadId: ThreadId, ending: SessionEnding) {
+      const start = starts.get(threadId);
+      if (start) yield* Fiber.interrupt(start);
       const session = sessions.get(threadId);
       if (!session) return false;
       session.ending ??= ending;
@@ -239,11 +244,13 @@ function make() {
         feed,
         scope,
         instance: `${key}/${agent.pid}`,
+        startedBy: origin,
         onStarted: (event) => Deferred.doneUnsafe(started, Effect.succeed(event)),
       });
       const session: LiveSession = {
         threadId,
         providerName: model.provider,
+        model,
         workspace,
         agent,
         ingest,
@@ -327,7 +334,18 @@ function make() {
           reason: null,
           waiting: "continue",
         });
-        return yield* starting.withPermits(1)(start(thread, model, workspace, origin));
+        const fiber = yield* Effect.forkDetach(
+          starting.withPermits(1)(start(thread, model, workspace, origin)),
+        );
+        starts.set(thread.threadId, fiber);
+        const exit = yield* Fiber.await(fiber).pipe(
+          Effect.onInterrupt(() => Fiber.interrupt(fiber)),
+          Effect.ensuring(Effect.sync(() => starts.delete(thread.threadId))),
+        );
+        if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) {
+          return yield* stoppedWhileStarting(model.provider);
+        }
+        return yield* exit;
       }),
       begin: Effect.fn("AgentSessions.begin")(function* (session, { turnId, turnCount }, prompt, origin) {
         const commandId = commandIdFrom("turn-begin", turnId);
@@ -342,7 +360,10 @@ function make() {
           startedEventId: turnStartedEventId(turnId),
           correlationId: origin.correlationId,
         });
-        yield* session.agent.prompt(prompt).pipe(
+        const { model = session.model, ...words } = prompt;
+        const changed = JSON.stringify(model) !== JSON.stringify(session.model);
+        session.model = model;
+        yield* session.agent.prompt({ ...words, ...(changed && { model }) }).pipe(
           Effect.onError(() => {
             session.ingest.endTurn();
             return settleTurn(session);
@@ -370,6 +391,9 @@ function make() {
     });
   });
 }
+
+const stoppedWhileStarting = (provider: string): ProviderError =>
+  new ProviderError({ provider, operation: "start", message: `${provider} was stopped while it started.` });
 
 const diedAtOnce = (provider: string): ProviderError =>
   new ProviderError({

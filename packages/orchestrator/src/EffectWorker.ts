@@ -4,7 +4,7 @@
  */
 import type { ThreadId } from "@heddle/contracts/Ids";
 import { type ClaimedEffect, Effects } from "@heddle/event-store/Effects";
-import { Cause, Clock, Context, Duration, Effect, Layer, Schedule } from "effect";
+import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Schedule } from "effect";
 import { commandIdFrom } from "./DerivedId.ts";
 import { EffectSignal } from "./EffectSignal.ts";
 import { Engine } from "./Engine.ts";
@@ -30,6 +30,7 @@ export class EffectWorker extends Context.Service<EffectWorker, { readonly owner
       const owner = `pid:${process.pid}`;
 
       const giveUp = Effect.fnUntraced(function* (effect: ClaimedEffect, reason: string) {
+        yield* reactions.abandon(effect, originOf(effect), reason);
         yield* effects.bury(effect.effectId, reason);
         const threadId = threadOf(effect);
         if (threadId === undefined) return;
@@ -50,20 +51,28 @@ export class EffectWorker extends Context.Service<EffectWorker, { readonly owner
           .pipe(Effect.catchTag("CommandRejected", (rejected) => Effect.logDebug(rejected.message)));
       });
 
+      const settle = (effect: ClaimedEffect, exit: Exit.Exit<string, unknown>) => {
+        if (Exit.isSuccess(exit)) return effects.complete(effect.effectId, exit.value);
+        // The server stops: the claim is given back at the next start.
+        if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void;
+        const reason = reasonOf(exit.cause);
+        if (effect.attempts >= MAX_ATTEMPTS) return giveUp(effect, reason);
+        return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          effects.retry(effect.effectId, now + FIRST_RETRY_MILLIS * 2 ** (effect.attempts - 1), reason),
+        );
+      };
+
       const carryOut = (effect: ClaimedEffect) =>
-        reactions.run(effect, originOf(effect)).pipe(
-          Effect.matchCauseEffect({
-            onSuccess: (outcome) => effects.complete(effect.effectId, outcome),
-            onFailure: (cause) => {
-              // The server stops: the claim is given back at the next start.
-              if (Cause.hasInterruptsOnly(cause)) return Effect.void;
-              const reason = Cause.pretty(cause);
-              if (effect.attempts >= MAX_ATTEMPTS) return giveUp(effect, reason);
-              return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-                effects.retry(effect.effectId, now + FIRST_RETRY_MILLIS * 2 ** (effect.attempts - 1), reason),
-              );
-            },
-          }),
+        Effect.exit(reactions.run(effect, originOf(effect))).pipe(
+          Effect.flatMap((exit) =>
+            Effect.suspend(() => settle(effect, exit)).pipe(
+              // A row that stays claimed would hold its lane up: it is settled as soon as the database takes it.
+              Effect.tapError((error) =>
+                Effect.logError(`Effect ${effect.effectId} is not settled yet`, error),
+              ),
+              Effect.retry(Schedule.spaced("1 second")),
+            ),
+          ),
           Effect.catchCause((cause) =>
             Effect.logError(`Effect ${effect.effectId} (${effect.kind}) was not settled`, cause),
           ),
@@ -95,6 +104,12 @@ export class EffectWorker extends Context.Service<EffectWorker, { readonly owner
     }),
   );
 }
+
+/** For a person: an error's own words, without the places in the program. */
+const reasonOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause);
+  return error instanceof Error ? error.message : String(error);
+};
 
 /** What an effect brings about stands in the chain of the event that asked for it. */
 const originOf = (effect: ClaimedEffect): Origin => ({

@@ -1,5 +1,6 @@
 /** What is done for each kind of reaction. A crash may have cut the first try short: each may be done again. */
 import { CheckpointStore } from "@heddle/checkpoints/CheckpointStore";
+import { CommandRejected } from "@heddle/contracts/Errors";
 import type { ThreadId } from "@heddle/contracts/Ids";
 import type { Project, ThreadSummary } from "@heddle/contracts/ReadModel";
 import type { Reaction, ReactionKind } from "@heddle/domain/Reaction";
@@ -11,7 +12,7 @@ import { Context, Effect, Layer, Schema } from "effect";
 import { AgentSessions } from "./AgentSessions.ts";
 import { commandIdFrom, messageIdFrom } from "./DerivedId.ts";
 import { Engine } from "./Engine.ts";
-import type { Origin } from "./GroupWriter.ts";
+import type { CommandError, Origin } from "./GroupWriter.ts";
 import { TurnStarter } from "./TurnStarter.ts";
 import { resolveWorkspace } from "./Workspace.ts";
 
@@ -30,6 +31,12 @@ export class Reactions extends Context.Service<
   {
     /** Carries out an effect, and says in a word what came of it. A failure means: try again later. */
     readonly run: (effect: ClaimedEffect, origin: Origin) => Effect.Effect<string, unknown>;
+    /** Ends what waits for an effect that is given up: the thread goes on without it. */
+    readonly abandon: (
+      effect: ClaimedEffect,
+      origin: Origin,
+      reason: string,
+    ) => Effect.Effect<void, CommandError>;
   }
 >()("heddle/orchestrator/Reactions") {
   static readonly layer = Layer.effect(
@@ -146,8 +153,7 @@ export class Reactions extends Context.Service<
             return "expired";
           }
           const deliver = live.agent.respondApproval(request.requestKey, decision);
-          yield* live.ingest.answer(requestId, decision, deliver);
-          return decision;
+          return yield* live.ingest.answer(requestId, decision, deliver);
         }),
         "user-input.respond": Effect.fnUntraced(function* ({ threadId, requestId, answers }, origin) {
           const live = sessions.get(threadId);
@@ -163,8 +169,8 @@ export class Reactions extends Context.Service<
             return "expired";
           }
           const deliver = live.agent.respondUserInput(request.requestKey, answers);
-          yield* live.ingest.answer(requestId, "answered", deliver);
-          return "answered";
+          const outcome = Object.keys(answers).length === 0 ? "decline" : "answered";
+          return yield* live.ingest.answer(requestId, outcome, deliver);
         }),
         "runtime-mode.apply": Effect.fnUntraced(function* ({ threadId, runtimeMode }) {
           const live = sessions.get(threadId);
@@ -235,9 +241,16 @@ export class Reactions extends Context.Service<
       };
 
       return Reactions.of({
+        abandon: (effect, origin, reason) => {
+          const reaction = reactionOf(effect);
+          if (reaction.kind === "checkpoint.revert")
+            return failRevert(reaction.threadId, origin, reason).pipe(ignoreRejected);
+          if (reaction.kind === "turn.start")
+            return starter.fail(reaction, origin, reason).pipe(Effect.asVoid);
+          return Effect.void;
+        },
         run: (effect, origin) => {
-          // The row was written from a Reaction, by this code or an earlier version of it.
-          const reaction = { kind: effect.kind, ...(effect.payload as object) } as Reaction;
+          const reaction = reactionOf(effect);
           const handler = handlers[reaction.kind] as Handler<ReactionKind, never> | undefined;
           return handler
             ? handler(reaction, origin)
@@ -247,3 +260,16 @@ export class Reactions extends Context.Service<
     }),
   );
 }
+
+/** The row was written from a Reaction, by this code or an earlier version of it. */
+const reactionOf = (effect: ClaimedEffect): Reaction =>
+  ({ kind: effect.kind, ...(effect.payload as object) }) as Reaction;
+
+const ignoreRejected = <A, E>(effect: Effect.Effect<A, E | CommandRejected>) =>
+  effect.pipe(
+    Effect.asVoid,
+    Effect.catchIf(
+      (error): error is CommandRejected & E => error instanceof CommandRejected,
+      (rejected) => Effect.logDebug(rejected.message),
+    ),
+  );

@@ -1,6 +1,6 @@
 /** Checkpoints at a turn's start and end, and the diffs between them (SPEC sections 5 and 7.1). */
 import { CheckpointStore } from "@heddle/checkpoints/CheckpointStore";
-import { DiffUnavailable } from "@heddle/contracts/Errors";
+import { DiffUnavailable, NotFound } from "@heddle/contracts/Errors";
 import { CheckpointRef, type MessageId, type ThreadId, type TurnId } from "@heddle/contracts/Ids";
 import type { CheckpointFile } from "@heddle/contracts/Model";
 import { DiffBlobs, type DiffRange } from "@heddle/event-store/DiffBlobs";
@@ -39,7 +39,10 @@ export class TurnCheckpoints extends Context.Service<
      */
     readonly diff: (
       range: DiffRange,
-    ) => Effect.Effect<string, DiffUnavailable | Effect.Error<ReturnType<DiffBlobs["Service"]["find"]>>>;
+    ) => Effect.Effect<
+      string,
+      DiffUnavailable | NotFound | Effect.Error<ReturnType<DiffBlobs["Service"]["find"]>>
+    >;
   }
 >()("heddle/orchestrator/TurnCheckpoints") {
   static readonly layer = Layer.effect(
@@ -96,7 +99,11 @@ export class TurnCheckpoints extends Context.Service<
         const thread = yield* queries.thread(range.threadId);
         const project = thread && (yield* queries.project(thread.projectId));
         const turns = yield* queries.turnCount(range.threadId);
-        if (!thread || !project || range.toTurnCount > turns || range.fromTurnCount > range.toTurnCount) {
+        if (!thread || !project) {
+          const message = "There is no such thread.";
+          return yield* new NotFound({ kind: "thread", id: range.threadId, message });
+        }
+        if (range.toTurnCount > turns || range.fromTurnCount > range.toTurnCount) {
           const message = `The thread has turns 1 to ${turns}; a range goes from 0 ≤ fromTurnCount ≤ toTurnCount ≤ ${turns}.`;
           return yield* new DiffUnavailable({ message });
         }

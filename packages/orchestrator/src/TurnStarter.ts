@@ -9,7 +9,7 @@ import { Context, Effect, Layer } from "effect";
 import { AgentSessions, type SessionFailure } from "./AgentSessions.ts";
 import { commandIdFrom } from "./DerivedId.ts";
 import { Engine } from "./Engine.ts";
-import type { Origin } from "./GroupWriter.ts";
+import type { CommandError, Origin } from "./GroupWriter.ts";
 import { TurnCheckpoints } from "./TurnCheckpoints.ts";
 import { resolveWorkspace } from "./Workspace.ts";
 
@@ -21,6 +21,8 @@ type StartFailure =
   | ReadFailure
   | Effect.Error<ReturnType<EventStore["Service"]["readById"]>>;
 
+type TurnStart = Extract<Reaction, { kind: "turn.start" }>;
+
 interface Prompt {
   readonly request: EventEnvelope<"thread.turn-start-requested" | "thread.turn-steer-requested">;
   readonly text: string;
@@ -31,10 +33,13 @@ export class TurnStarter extends Context.Service<
   TurnStarter,
   {
     /** What cannot work (no such agent, no such folder) ends the turn with an error, and is no failure here. */
-    readonly start: (
-      reaction: Extract<Reaction, { kind: "turn.start" }>,
+    readonly start: (reaction: TurnStart, origin: Origin) => Effect.Effect<string, StartFailure>;
+    /** Ends a turn that cannot be started. */
+    readonly fail: (
+      reaction: TurnStart,
       origin: Origin,
-    ) => Effect.Effect<string, StartFailure>;
+      reason: string,
+    ) => Effect.Effect<string, CommandError>;
     readonly steer: (threadId: ThreadId, origin: Origin) => Effect.Effect<string, StartFailure>;
   }
 >()("heddle/orchestrator/TurnStarter") {
@@ -68,14 +73,10 @@ export class TurnStarter extends Context.Service<
       const inputOf = ({ request, text, attachments }: Prompt) => ({
         text,
         attachments,
-        ...(request.payload.model && { model: request.payload.model }),
         ...(request.payload.effort !== undefined && { effort: request.payload.effort }),
       });
 
-      const start = Effect.fnUntraced(function* (
-        { threadId, turnId }: Extract<Reaction, { kind: "turn.start" }>,
-        origin: Origin,
-      ) {
+      const start = Effect.fnUntraced(function* ({ threadId, turnId }: TurnStart, origin: Origin) {
         const prompt = yield* promptOf(origin);
         const thread = yield* queries.thread(threadId);
         const project = thread && (yield* queries.project(thread.projectId));
@@ -85,30 +86,52 @@ export class TurnStarter extends Context.Service<
         const model = prompt.request.payload.model ?? thread.model;
         const session = yield* sessions.ensure(thread, model, workspace, origin);
         yield* checkpoints.captureStart(threadId, turnCount, workspace);
-        yield* sessions.begin(session, { turnId, turnCount }, inputOf(prompt), origin);
+        yield* sessions.begin(session, { turnId, turnCount }, { ...inputOf(prompt), model }, origin);
         return "started";
       });
 
+      const failTurn = ({ threadId, turnId }: TurnStart, origin: Origin, reason: string) =>
+        engine
+          .dispatch(
+            {
+              type: "thread.turn.complete",
+              commandId: commandIdFrom("turn-failed", turnId),
+              threadId,
+              turnId,
+              status: "error",
+              reason,
+            },
+            origin,
+          )
+          .pipe(
+            Effect.as(`failed: ${reason}`),
+            Effect.catchTag("CommandRejected", () => Effect.succeed("ended before it began")),
+          );
+
+      const sayTooLate = (threadId: ThreadId, origin: Origin) =>
+        engine
+          .dispatch(
+            {
+              type: "thread.activity.append",
+              commandId: commandIdFrom("steer-late", origin.causationEventId ?? threadId),
+              threadId,
+              turnId: null,
+              tone: "error",
+              kind: "steer.late",
+              summary: "The turn was over before the agent could be given this prompt; send it again",
+              detail: null,
+            },
+            origin,
+          )
+          .pipe(
+            Effect.as("the turn was over"),
+            Effect.catchTag("CommandRejected", () => Effect.succeed("the thread was gone")),
+          );
+
       return TurnStarter.of({
+        fail: failTurn,
         start: Effect.fn("TurnStarter.start")(function* (reaction, origin) {
-          const { threadId, turnId } = reaction;
-          const fail = (reason: string) =>
-            engine
-              .dispatch(
-                {
-                  type: "thread.turn.complete",
-                  commandId: commandIdFrom("turn-failed", turnId),
-                  threadId,
-                  turnId,
-                  status: "error",
-                  reason,
-                },
-                origin,
-              )
-              .pipe(
-                Effect.as(`failed: ${reason}`),
-                Effect.catchTag("CommandRejected", () => Effect.succeed("ended before it began")),
-              );
+          const fail = (reason: string) => failTurn(reaction, origin, reason);
           return yield* start(reaction, origin).pipe(
             Effect.catchTags({
               // It was interrupted, or its thread was deleted, before it began.
@@ -122,7 +145,7 @@ export class TurnStarter extends Context.Service<
           const prompt = yield* promptOf(origin);
           const live = sessions.get(threadId);
           if (!prompt || live?.ingest.currentTurn()?.turnId !== prompt.request.payload.turnId)
-            return "the turn was over";
+            return yield* sayTooLate(threadId, origin);
           return yield* live.agent.steer(inputOf(prompt)).pipe(Effect.as("steered"));
         }),
       });
