@@ -75,7 +75,7 @@ const allRows = (database: DatabaseSync, sql: string): ReadonlyArray<Row> =>
   database
     .prepare(sql)
     .all()
-    .map((row) => Object.values(row) as unknown as Row);
+    .map((row) => Object.values(row) as Row);
 
 /** What the engine wrote for commands that each gave one event. */
 export const readCommandRows = (enginePath: string): ReadonlyArray<CommandRows> => {

@@ -79,7 +79,7 @@ const clientCommand = (
         title: `Thread ${commandId}`,
         model: modelFor(form),
         branch: form % 2 > 0 ? "main" : null,
-        worktreePath: form % 4 > 2 ? "/work/tree" : null,
+        worktreePath: form % 4 > 2 ? "/srv/tree" : null,
         ...(form > 8 && { runtimeMode: "full-access" }),
         createdAt: AT,
       };
@@ -90,7 +90,7 @@ const clientCommand = (
         threadId,
         ...(form % 2 > 0 && { model: modelFor(form) }),
         ...(form % 3 > 0 && { branch: form % 3 === 1 ? "next" : null }),
-        ...(form % 5 > 3 && { worktreePath: "/work/other" }),
+        ...(form % 5 > 3 && { worktreePath: "/srv/other" }),
       };
     case "thread.delete":
     case "thread.archive":

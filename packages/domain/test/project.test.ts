@@ -9,7 +9,7 @@ describe("project.create", () => {
         commandId: "c1",
         projectId: "p1",
         title: "Loom",
-        workspaceRoot: "/work/loom",
+        workspaceRoot: "/srv/loom",
         defaultModel: "codex/gpt-5",
         createdAt: AT,
       })
@@ -17,7 +17,7 @@ describe("project.create", () => {
         event("project.created", {
           projectId: "p1",
           title: "Loom",
-          workspaceRoot: "/work/loom",
+          workspaceRoot: "/srv/loom",
           defaultModel: { provider: "codex", model: "gpt-5" },
           createdAt: AT,
         }),

@@ -40,7 +40,7 @@ describe("thread.create", () => {
         ...createThread,
         model: { provider: "codex", model: "gpt-5", options: { fast: true } },
         runtimeMode: "full-access",
-        worktreePath: "/work/trees/1",
+        worktreePath: "/srv/trees/1",
       })
       .gives(
         event("thread.created", {
@@ -49,7 +49,7 @@ describe("thread.create", () => {
           title: "Thread",
           model: { provider: "codex", model: "gpt-5", options: { fast: true } },
           branch: "main",
-          worktreePath: "/work/trees/1",
+          worktreePath: "/srv/trees/1",
           runtimeMode: "full-access",
           forkedFrom: null,
           createdAt: AT,

@@ -5,7 +5,7 @@
 import type { ProviderCapabilities, ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import type { SessionState } from "@heddle/contracts/Events";
 import { EventId, type ThreadId, type TurnId } from "@heddle/contracts/Ids";
-import type { ModelSelection, TurnOutcome } from "@heddle/contracts/Model";
+import type { ModelSelection } from "@heddle/contracts/Model";
 import type { ThreadSummary } from "@heddle/contracts/ReadModel";
 import { SessionRuntime, type SessionRuntimeStatus } from "@heddle/event-store/SessionRuntime";
 import { type AgentSession, ProviderError, Providers } from "@heddle/providers/shared/Provider";
@@ -15,6 +15,7 @@ import { commandIdFrom } from "./DerivedId.ts";
 import { Engine } from "./Engine.ts";
 import { Feed } from "./Feed.ts";
 import type { CommandError, Origin } from "./GroupWriter.ts";
+import { diedAtOnce, exitOf, type SessionEnding, stateOf, stoppedWhileStarting } from "./SessionEnding.ts";
 import { TurnCheckpoints } from "./TurnCheckpoints.ts";
 
 /** How an interrupted turn's agent is waited for before its process is ended. */
@@ -34,13 +35,6 @@ export interface LiveSession {
   ending: SessionEnding | undefined;
   readonly scope: Scope.Closeable;
   readonly closed: Deferred.Deferred<void>;
-}
-
-export interface SessionEnding {
-  readonly status: "stopped" | "interrupted" | "error";
-  readonly turnStatus: TurnOutcome;
-  readonly reason: string | null;
-  readonly waiting: "withdraw" | "continue";
 }
 
 export type SessionFailure =
@@ -392,47 +386,9 @@ function make() {
   });
 }
 
-const stoppedWhileStarting = (provider: string): ProviderError =>
-  new ProviderError({ provider, operation: "start", message: `${provider} was stopped while it started.` });
-
-const diedAtOnce = (provider: string): ProviderError =>
-  new ProviderError({
-    provider,
-    operation: "start",
-    message: `${provider} ended before its session began; the session's last error says more.`,
-  });
-
 /** The event that everything in the turn is caused by. */
 export const turnStartedEventId = (turnId: TurnId): EventId =>
   EventId.make(`${commandIdFrom("turn-begin", turnId)}#1`);
 
 const ignoreRejected = (rejected: { readonly message: string }) =>
   Effect.logDebug(`The thread took it no more: ${rejected.message}`);
-
-const stateOf = (
-  status: SessionState["status"],
-  model: ModelSelection,
-  started: Extract<ProviderRuntimeEvent, { type: "session.started" }> | undefined,
-): SessionState => ({
-  status,
-  providerName: model.provider,
-  providerSessionId: started?.providerSessionId ?? null,
-  providerThreadId: started?.providerThreadId ?? null,
-  activeTurnId: null,
-  lastError: null,
-  ...(started && { capabilities: started.capabilities }),
-});
-
-/** What the end of a process that nobody asked for means. */
-const exitOf = (
-  exited: Extract<ProviderRuntimeEvent, { type: "session.exited" }> | undefined,
-): SessionEnding => {
-  const how = exited?.signal ? `by signal ${exited.signal}` : `with code ${exited?.exitCode ?? "unknown"}`;
-  const detail = exited?.detail.trim() ? `\n${exited.detail.trim()}` : "";
-  return {
-    status: "error",
-    turnStatus: "error",
-    reason: `The agent's process ended ${how}.${detail}`,
-    waiting: "continue",
-  };
-};

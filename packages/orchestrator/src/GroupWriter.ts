@@ -30,11 +30,11 @@ import { type EncodedEvent, encodeEvent } from "@heddle/event-store/EventCodec";
 import { EventStore } from "@heddle/event-store/EventStore";
 import { type Receipt, Receipts } from "@heddle/event-store/Receipts";
 import { Runner } from "@heddle/projections/Runner";
-import { inList } from "@heddle/sql/InList";
 import { Clock, Context, type Deferred, Effect, Exit, Layer } from "effect";
 import { SqlClient } from "effect/sql";
 import { Aggregate, type GroupStates } from "./Aggregate.ts";
 import { fingerprintOf } from "./Fingerprint.ts";
+import { findTakenMessageIds } from "./MessageIds.ts";
 
 export type AnyCommand = ClientCommand | ServerCommand;
 
@@ -150,7 +150,10 @@ const writeGroup = Effect.fn("GroupWriter.write")(function* (
   const group: Group = {
     projects: parts.projects.openGroup(),
     threads: parts.threads.openGroup(),
-    takenMessageIds: yield* findTakenMessageIds(parts.sql, submissions),
+    takenMessageIds: yield* findTakenMessageIds(
+      parts.sql,
+      submissions.map(({ command }) => command),
+    ),
     now,
   };
   yield* loadStates(group, submissions);
@@ -384,25 +387,3 @@ const internalError = (commandId: CommandId): InternalError =>
     reference: commandId,
     message: `The server failed on a bug; its log has more under ${commandId}. Nothing was changed.`,
   });
-
-/**
- * Message ids are unique over all threads, and no aggregate knows them all: the read model is asked, by its key for those
- * in transcripts, and for the few prompts that wait in a queue.
- */
-const findTakenMessageIds = Effect.fnUntraced(function* (
-  sql: SqlClient.SqlClient,
-  submissions: ReadonlyArray<Submission>,
-) {
-  const wanted = submissions.flatMap(({ command }) =>
-    command.type === "thread.turn.start" ? [command.message.messageId] : [],
-  );
-  if (wanted.length === 0) return new Set<MessageId>();
-  const sent = yield* sql<{ message_id: MessageId }>`
-    SELECT message_id FROM projection_thread_messages WHERE ${inList(sql, "message_id", wanted)}`;
-  const waiting = yield* sql<{ queued_turns_json: string }>`
-    SELECT queued_turns_json FROM projection_threads WHERE queued_turns_json <> '[]'`;
-  const queued = waiting.flatMap(
-    (row) => JSON.parse(row.queued_turns_json) as ReadonlyArray<{ readonly messageId: MessageId }>,
-  );
-  return new Set([...sent.map((row) => row.message_id), ...queued.map((turn) => turn.messageId)]);
-});

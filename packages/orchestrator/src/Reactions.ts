@@ -1,15 +1,17 @@
 /** What is done for each kind of reaction. A crash may have cut the first try short: each may be done again. */
 import { CheckpointStore } from "@heddle/checkpoints/CheckpointStore";
 import { CommandRejected } from "@heddle/contracts/Errors";
-import type { ThreadId } from "@heddle/contracts/Ids";
+import type { ApprovalRequestId, ThreadId } from "@heddle/contracts/Ids";
+import type { RequestOutcome } from "@heddle/contracts/Model";
 import type { Project, ThreadSummary } from "@heddle/contracts/ReadModel";
 import type { Reaction, ReactionKind } from "@heddle/domain/Reaction";
 import { DiffBlobs } from "@heddle/event-store/DiffBlobs";
 import type { ClaimedEffect } from "@heddle/event-store/Effects";
 import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
 import { Queries } from "@heddle/projections/Queries";
+import type { ProviderError } from "@heddle/providers/shared/Provider";
 import { Context, Effect, Layer, Schema } from "effect";
-import { AgentSessions } from "./AgentSessions.ts";
+import { AgentSessions, type LiveSession } from "./AgentSessions.ts";
 import { commandIdFrom, messageIdFrom } from "./DerivedId.ts";
 import { Engine } from "./Engine.ts";
 import type { CommandError, Origin } from "./GroupWriter.ts";
@@ -130,6 +132,30 @@ export class Reactions extends Context.Service<
           return `failed: ${reason}`;
         });
 
+      /** Gives an agent its answer; where it is gone, the request expires. */
+      const answer = Effect.fnUntraced(function* (
+        kind: "approval" | "user-input",
+        threadId: ThreadId,
+        requestId: ApprovalRequestId,
+        outcome: RequestOutcome,
+        origin: Origin,
+        deliver: (session: LiveSession, requestKey: string) => Effect.Effect<void, ProviderError>,
+      ) {
+        const live = sessions.get(threadId);
+        const request = live?.ingest.openRequest(requestId);
+        if (live && request) {
+          return yield* live.ingest.answer(requestId, outcome, deliver(live, request.requestKey));
+        }
+        const commandId = commandIdFrom("request-expired", requestId);
+        yield* ignoreRejected(
+          engine.dispatch(
+            { type: `thread.${kind}.resolve`, commandId, threadId, requestId, outcome: "expired" },
+            origin,
+          ),
+        );
+        return "expired";
+      });
+
       const handlers: Handlers = {
         "turn.start": (reaction, origin) => starter.start(reaction, origin),
         "turn.steer": ({ threadId }, origin) => starter.steer(threadId, origin),
@@ -139,39 +165,16 @@ export class Reactions extends Context.Service<
           yield* sessions.interrupt(live, turnId);
           return "interrupted";
         }),
-        "approval.respond": Effect.fnUntraced(function* ({ threadId, requestId, decision }, origin) {
-          const live = sessions.get(threadId);
-          const request = live?.ingest.openRequest(requestId);
-          if (!live || !request) {
-            const commandId = commandIdFrom("request-expired", requestId);
-            yield* engine
-              .dispatch(
-                { type: "thread.approval.resolve", commandId, threadId, requestId, outcome: "expired" },
-                origin,
-              )
-              .pipe(Effect.catchTag("CommandRejected", () => Effect.void));
-            return "expired";
-          }
-          const deliver = live.agent.respondApproval(request.requestKey, decision);
-          return yield* live.ingest.answer(requestId, decision, deliver);
-        }),
-        "user-input.respond": Effect.fnUntraced(function* ({ threadId, requestId, answers }, origin) {
-          const live = sessions.get(threadId);
-          const request = live?.ingest.openRequest(requestId);
-          if (!live || !request) {
-            const commandId = commandIdFrom("request-expired", requestId);
-            yield* engine
-              .dispatch(
-                { type: "thread.user-input.resolve", commandId, threadId, requestId, outcome: "expired" },
-                origin,
-              )
-              .pipe(Effect.catchTag("CommandRejected", () => Effect.void));
-            return "expired";
-          }
-          const deliver = live.agent.respondUserInput(request.requestKey, answers);
+        "approval.respond": ({ threadId, requestId, decision }, origin) =>
+          answer("approval", threadId, requestId, decision, origin, ({ agent }, key) =>
+            agent.respondApproval(key, decision),
+          ),
+        "user-input.respond": ({ threadId, requestId, answers }, origin) => {
           const outcome = Object.keys(answers).length === 0 ? "decline" : "answered";
-          return yield* live.ingest.answer(requestId, outcome, deliver);
-        }),
+          return answer("user-input", threadId, requestId, outcome, origin, ({ agent }, key) =>
+            agent.respondUserInput(key, answers),
+          );
+        },
         "runtime-mode.apply": Effect.fnUntraced(function* ({ threadId, runtimeMode }) {
           const live = sessions.get(threadId);
           if (!live) return "no session";

@@ -1,0 +1,51 @@
+/** What a session's beginning and end mean to its thread. */
+import type { SessionState } from "@heddle/contracts/Events";
+import type { ModelSelection, TurnOutcome } from "@heddle/contracts/Model";
+import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
+import { ProviderError } from "@heddle/providers/shared/Provider";
+
+export interface SessionEnding {
+  readonly status: "stopped" | "interrupted" | "error";
+  readonly turnStatus: TurnOutcome;
+  readonly reason: string | null;
+  readonly waiting: "withdraw" | "continue";
+}
+
+export const stoppedWhileStarting = (provider: string): ProviderError =>
+  new ProviderError({ provider, operation: "start", message: `${provider} was stopped while it started.` });
+
+export const diedAtOnce = (provider: string): ProviderError =>
+  new ProviderError({
+    provider,
+    operation: "start",
+    message: `${provider} ended before its session began; the session's last error says more.`,
+  });
+
+/** The session as the thread shows it, without a turn. */
+export const stateOf = (
+  status: SessionState["status"],
+  model: ModelSelection,
+  started: Extract<ProviderRuntimeEvent, { type: "session.started" }> | undefined,
+): SessionState => ({
+  status,
+  providerName: model.provider,
+  providerSessionId: started?.providerSessionId ?? null,
+  providerThreadId: started?.providerThreadId ?? null,
+  activeTurnId: null,
+  lastError: null,
+  ...(started && { capabilities: started.capabilities }),
+});
+
+/** What the end of a process that nobody asked for means. */
+export const exitOf = (
+  exited: Extract<ProviderRuntimeEvent, { type: "session.exited" }> | undefined,
+): SessionEnding => {
+  const how = exited?.signal ? `by signal ${exited.signal}` : `with code ${exited?.exitCode ?? "unknown"}`;
+  const detail = exited?.detail.trim() ? `\n${exited.detail.trim()}` : "";
+  return {
+    status: "error",
+    turnStatus: "error",
+    reason: `The agent's process ended ${how}.${detail}`,
+    waiting: "continue",
+  };
+};
