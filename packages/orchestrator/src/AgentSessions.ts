@@ -8,7 +8,7 @@ import { EventId, type ThreadId, type TurnId } from "@heddle/contracts/Ids";
 import type { ModelSelection } from "@heddle/contracts/Model";
 import type { ThreadSummary } from "@heddle/contracts/ReadModel";
 import { SessionRuntime, type SessionRuntimeStatus } from "@heddle/event-store/SessionRuntime";
-import { type AgentSession, ProviderError, Providers } from "@heddle/providers/shared/Provider";
+import { type AgentSession, type ProviderError, Providers } from "@heddle/providers/shared/Provider";
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Scope, Semaphore, Stream } from "effect";
 import { type AgentIngest, makeAgentIngest } from "./AgentIngest.ts";
 import { commandIdFrom } from "./DerivedId.ts";
