@@ -235,9 +235,7 @@ export class Reactions extends Context.Service<
           const threadIds = yield* queries.threadsOf(projectId);
           for (const threadId of threadIds) {
             const commandId = commandIdFrom("delete-with-project", projectId, threadId);
-            yield* engine
-              .dispatch({ type: "thread.delete", commandId, threadId }, origin)
-              .pipe(Effect.catchTag("CommandRejected", () => Effect.void));
+            yield* ignoreRejected(engine.dispatch({ type: "thread.delete", commandId, threadId }, origin));
           }
           return `deleted ${threadIds.length} threads`;
         }),
