@@ -93,6 +93,11 @@ describe("a thread in a repository of some thousand files", () => {
     assert.equal(gitStatus(repository), " M README.md\n?? mine.txt\n?? one.txt\n?? ran.txt\n");
     assert.equal(gitHead(repository), before.head);
 
+    // What becomes of the session because of the turn stands in its chain.
+    const session = events.filter(({ eventType }) => eventType === "thread.session-set");
+    assert.isAtLeast(session.length, 3);
+    for (const { correlationId } of session) assert.equal(correlationId, "send-m1");
+
     // Every event has its envelope, and the diff's chain of causes leads back to the prompt.
     const byId = new Map(events.map((event) => [event.eventId, event]));
     let event = events.find(({ eventType }) => eventType === "thread.turn-diff-completed");
