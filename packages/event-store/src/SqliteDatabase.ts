@@ -3,9 +3,9 @@
  * reason). Two connections, since on one a reader would have to wait for the writer's transaction.
  */
 import { DatabaseSync } from "node:sqlite";
-import { SqliteClient } from "@effect/sql-sqlite-node";
-import { Context, Effect, Layer, Schema } from "effect";
-import { SqlClient, type SqlConnection, type SqlError } from "effect/sql";
+import { nodeSqliteLayer } from "@heddle/sql/NodeSqlite";
+import { Context, Effect, Layer, Schedule, Schema } from "effect";
+import { SqlClient, SqlError } from "effect/sql";
 
 /** The database file cannot be opened at all. */
 export class DatabaseUnavailable extends Schema.TaggedError<DatabaseUnavailable>()("DatabaseUnavailable", {
@@ -15,11 +15,14 @@ export class DatabaseUnavailable extends Schema.TaggedError<DatabaseUnavailable>
 }) {}
 
 const WRITER_PRAGMAS = [
+  // Takes effect on an empty file only, and before WAL is set.
+  "auto_vacuum = INCREMENTAL",
+  "journal_mode = WAL",
   // What was answered is on disk: the WAL is flushed at each commit.
   "synchronous = FULL",
   "foreign_keys = ON",
-  // Another process (a backup, a shell) may hold the lock for a moment; a server does not, see DataDirectory.
-  "busy_timeout = 5000",
+  // SQLite would wait with the whole process: transactions wait for the lock in `patient` instead.
+  "busy_timeout = 0",
   // Checkpoint the WAL at about 32 MB: a page that many commits touch is written back once. Cut the file back to 64 MB.
   "wal_autocheckpoint = 8000",
   "journal_size_limit = 67108864",
@@ -28,16 +31,6 @@ const WRITER_PRAGMAS = [
 ];
 
 const READER_PRAGMAS = ["query_only = ON", "busy_timeout = 5000", "cache_size = -16384"];
-
-const withPragmas = (pragmas: ReadonlyArray<string>, filename: string, disableWAL: boolean) =>
-  Layer.effect(
-    SqlClient.SqlClient,
-    Effect.gen(function* () {
-      const sql = yield* SqlClient.SqlClient;
-      for (const pragma of pragmas) yield* sql.unsafe(`PRAGMA ${pragma}`);
-      return sql;
-    }),
-  ).pipe(Layer.provide(SqliteClient.layer({ filename, disableWAL })));
 
 /** The client takes a file that cannot be opened for a bug in the program; it is asked before. */
 const openable = (path: string) =>
@@ -55,48 +48,58 @@ const openable = (path: string) =>
 export const writerLayer = (
   filename: string,
 ): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError | DatabaseUnavailable> =>
-  Layer.effect(
-    SqlClient.SqlClient,
-    Effect.gen(function* () {
-      const sql = yield* SqlClient.SqlClient;
-      // Takes effect on an empty file only, and before WAL is set.
-      yield* sql.unsafe("PRAGMA auto_vacuum = INCREMENTAL");
-      yield* sql.unsafe("PRAGMA journal_mode = WAL");
-      return Object.assign(sql, { withTransaction: recoveringTransactions(sql) });
-    }),
-  ).pipe(
-    Layer.provide(withPragmas(WRITER_PRAGMAS, filename, true)),
+  Layer.effect(SqlClient.SqlClient, Effect.map(SqlClient.SqlClient, patient)).pipe(
+    Layer.provide(nodeSqliteLayer({ filename, pragmas: WRITER_PRAGMAS, begin: "BEGIN IMMEDIATE" })),
     Layer.provide(Layer.effectDiscard(openable(filename))),
   );
 
+/** How long a transaction waits for another process (a backup, a shell) to give the lock back. */
+const LOCK_PATIENCE = "5 seconds";
+const LOCK_POLL = "20 millis";
+
 /**
- * Transactions that leave a clean connection behind, whatever fails. SQLite ends a transaction by itself after some errors
- * (a full disk), where a ROLLBACK then fails, and keeps it open after others (a failed COMMIT); the driver cannot be
- * asked which (https://www.sqlite.org/lang_transaction.html, 2.3). So a ROLLBACK may fail here, and a BEGIN that finds a
- * transaction open ends it and tries once more.
+ * A transaction that cannot begin, since another process holds the lock, waits and begins again, and everything else goes
+ * on meanwhile. What has begun has the lock, and is never run twice.
  */
-const recoveringTransactions = (sql: SqlClient.SqlClient) => {
-  const run = (connection: SqlConnection.Connection, statement: string) =>
-    Effect.asVoid(connection.executeUnprepared(statement, [], undefined));
-  const rollback = (connection: SqlConnection.Connection) =>
-    run(connection, "ROLLBACK").pipe(
-      Effect.catchTag("SqlError", (error) => Effect.logDebug("No transaction was left to roll back", error)),
-    );
-  const begin = (connection: SqlConnection.Connection) => run(connection, "BEGIN IMMEDIATE");
-  return SqlClient.makeWithTransaction({
-    transactionService: sql.transactionService,
-    spanAttributes: [],
-    acquireConnection: (restore) => restore(sql.reserve),
-    begin: (connection) =>
-      begin(connection).pipe(
-        Effect.catchTag("SqlError", () => Effect.andThen(rollback(connection), begin(connection))),
-      ),
-    savepoint: (connection, id) => run(connection, `SAVEPOINT heddle_${id}`),
-    commit: (connection) => run(connection, "COMMIT"),
-    onCommitFailure: rollback,
-    rollback,
-    rollbackSavepoint: (connection, id) => run(connection, `ROLLBACK TO SAVEPOINT heddle_${id}`),
-  });
+const patient = (sql: SqlClient.SqlClient): SqlClient.SqlClient =>
+  Object.assign(sql, { withTransaction: beginningPatiently(sql.withTransaction) });
+
+const beginningPatiently =
+  (withTransaction: SqlClient.SqlClient["withTransaction"]): SqlClient.SqlClient["withTransaction"] =>
+  (transaction) =>
+    Effect.suspend(() => {
+      let begun = false;
+      const noted = Effect.suspend(() => {
+        begun = true;
+        return transaction;
+      });
+      return withTransaction(noted).pipe(
+        Effect.retry({
+          while: (error) => !begun && SqlError.isSqlError(error) && error.reason._tag === "LockTimeoutError",
+          schedule: Schedule.spaced(LOCK_POLL).pipe(Schedule.upTo({ duration: LOCK_PATIENCE })),
+        }),
+      );
+    });
+
+/** https://www.sqlite.org/rescode.html, primary codes: what is wrong, for a person, and what to do. */
+const FAILURES: Readonly<Record<number, string>> = {
+  5: "another process keeps the database locked; end it, or wait until it is done",
+  6: "another process keeps the database locked; end it, or wait until it is done",
+  8: "the database is read-only; give its file, its folder and its disk back to be written",
+  10: "reading or writing the database failed; look at the disk, its quota, and whether its files may be written",
+  11: "the database file is damaged; restore a backup",
+  13: "the disk is full; make room on it",
+  14: "the database file cannot be opened; look whether its folder is still there, and its permissions",
+  26: "the file is no database; restore a backup",
+};
+
+/** What an error of SQLite says to a person: what is wrong, and what to do. */
+export const explainSqlError = (error: SqlError.SqlError): string => {
+  const { cause } = error.reason;
+  const code =
+    cause instanceof Error && "errcode" in cause && typeof cause.errcode === "number" ? cause.errcode : 0;
+  const known = FAILURES[code & 0xff];
+  return known === undefined ? error.message : `${known} (SQLite: ${error.message}, ${code})`;
 };
 
 /** The readers' client: snapshots and replays, never a write. */
@@ -104,4 +107,6 @@ export class Reader extends Context.Service<Reader, SqlClient.SqlClient>()("hedd
 
 /** Opens `filename`, which the writer has created, for reading. */
 export const readerLayer = (filename: string): Layer.Layer<Reader, SqlError.SqlError> =>
-  Layer.effect(Reader, SqlClient.SqlClient).pipe(Layer.provide(withPragmas(READER_PRAGMAS, filename, true)));
+  Layer.effect(Reader, SqlClient.SqlClient).pipe(
+    Layer.provide(nodeSqliteLayer({ filename, pragmas: READER_PRAGMAS, begin: "BEGIN" })),
+  );

@@ -1,6 +1,7 @@
 /** How SQLite carries out what a service sends: a read that would walk a whole table fails its test. */
+import { recordStatements } from "@heddle/sql/testing/RecordStatements";
 import { Effect } from "effect";
-import { SqlClient, Statement } from "effect/sql";
+import { SqlClient } from "effect/sql";
 
 export interface Plan {
   readonly statement: string;
@@ -11,17 +12,11 @@ export interface Plan {
 /** Runs an effect and gives the plan of each statement that it sent, but for those that begin and end transactions. */
 export const plansOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
-    const sent: Array<readonly [sql: string, params: ReadonlyArray<unknown>]> = [];
-    const record: Statement.Transformer = (statement) =>
-      Effect.sync(() => {
-        sent.push(statement.compile());
-        return statement;
-      });
-    yield* Effect.provideService(effect, Statement.CurrentTransformer, record);
+    const sent = yield* recordStatements(effect);
     const sql = yield* SqlClient.SqlClient;
-    return yield* Effect.forEach(sent, ([statement, params]) =>
+    return yield* Effect.forEach(sent, ({ statement, parameters }) =>
       sql
-        .unsafe<{ detail: string }>(`EXPLAIN QUERY PLAN ${statement}`, params)
+        .unsafe<{ detail: string }>(`EXPLAIN QUERY PLAN ${statement}`, parameters)
         .pipe(Effect.map((rows): Plan => ({ statement, steps: rows.map(({ detail }) => detail) }))),
     );
   });

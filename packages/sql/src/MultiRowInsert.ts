@@ -3,7 +3,8 @@
  * the prepared statements stay few and are found again.
  */
 import { Effect } from "effect";
-import type { SqlClient, SqlError } from "effect/sql";
+import type { SqlClient, SqlConnection, SqlError } from "effect/sql";
+import { onConnection, placeholders } from "./OnConnection.ts";
 
 const CHUNK_SIZES = [64, 16, 4, 1] as const;
 
@@ -17,18 +18,21 @@ export interface InsertTarget {
 /** An insert into one table; make it once, and call it with rows whose values stand in the order of the columns. */
 export const multiRowInsert = (sql: SqlClient.SqlClient, target: InsertTarget) => {
   const statements = new Map(CHUNK_SIZES.map((size) => [size, insertStatement(sql, target, size)]));
-  return (rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<void, SqlError.SqlError> => {
-    if (rows.length === 0) return Effect.void;
+  const insert = (connection: SqlConnection.Connection, rows: ReadonlyArray<ReadonlyArray<unknown>>) => {
+    const [only] = rows;
+    if (rows.length === 1 && only) return Effect.asVoid(connection.executeRaw(statements.get(1) ?? "", only));
     return Effect.gen(function* () {
       let at = 0;
       for (const size of CHUNK_SIZES) {
         const statement = statements.get(size) ?? "";
         for (; rows.length - at >= size; at += size) {
-          yield* sql.unsafe(statement, valuesOf(rows, at, size));
+          yield* connection.executeRaw(statement, valuesOf(rows, at, size));
         }
       }
     });
   };
+  return (rows: ReadonlyArray<ReadonlyArray<unknown>>): Effect.Effect<void, SqlError.SqlError> =>
+    rows.length === 0 ? Effect.void : onConnection(sql, (connection) => insert(connection, rows));
 };
 
 const valuesOf = (
@@ -48,11 +52,7 @@ const insertStatement = (
   { table, columns, suffix = "" }: InsertTarget,
   rows: number,
 ): string => {
-  let parameter = 0;
-  const placeholder = sql.onDialectOrElse({
-    pg: () => () => `$${++parameter}`,
-    orElse: () => () => "?",
-  });
+  const placeholder = placeholders(sql);
   const row = () => `(${columns.map(placeholder).join(", ")})`;
   const values = Array.from({ length: rows }, row).join(", ");
   return `INSERT INTO ${table} (${columns.join(", ")}) VALUES ${values} ${suffix}`;

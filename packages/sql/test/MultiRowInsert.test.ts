@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest";
 import { Effect } from "effect";
-import { SqlClient, Statement } from "effect/sql";
+import { SqlClient } from "effect/sql";
 import { multiRowInsert } from "../src/MultiRowInsert.ts";
+import { recordStatements } from "./RecordStatements.ts";
 import { freshDatabase } from "./support.ts";
 
 const makeTable = Effect.gen(function* () {
@@ -43,19 +44,14 @@ describe("an insert of many rows", () => {
         columns,
         suffix: "ON CONFLICT (position) DO NOTHING",
       });
-      const sent: Array<string> = [];
-      const record: Statement.Transformer = (statement) =>
-        Effect.sync(() => {
-          sent.push(statement.compile()[0]);
-          return statement;
-        });
-      for (let count = 0; count <= 150; count += 1) {
-        yield* Effect.provideService(insert(rows(count)), Statement.CurrentTransformer, record);
-      }
-      assert.strictEqual(new Set(sent).size, 4);
-      sent.length = 0;
-      yield* Effect.provideService(insert(rows(150)), Statement.CurrentTransformer, record);
-      assert.isAtMost(sent.length, 6);
+      const sent = yield* recordStatements(
+        Effect.forEach(
+          Array.from({ length: 151 }, (_, count) => count),
+          (count) => insert(rows(count)),
+        ),
+      );
+      assert.strictEqual(new Set(sent.map(({ statement }) => statement)).size, 4);
+      assert.isAtMost((yield* recordStatements(insert(rows(150)))).length, 6);
     }).pipe(Effect.provide(freshDatabase)),
   );
 
