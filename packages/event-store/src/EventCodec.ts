@@ -5,8 +5,10 @@ import {
   EventMetadata,
   EventPayloads,
   type EventType,
+  eventVersion,
 } from "@heddle/contracts/Events";
 import { Schema } from "effect";
+import { type Upcaster, UPCASTERS } from "./Upcasters.ts";
 
 /** A row of `orchestration_events`. */
 export interface EventRow {
@@ -46,6 +48,8 @@ export const EVENT_COLUMNS = [
 /** A stored event that this version cannot read. */
 export class UndecodableEvent extends Schema.TaggedError<UndecodableEvent>()("UndecodableEvent", {
   sequence: Schema.Int,
+  aggregateKind: Schema.String,
+  streamId: Schema.String,
   eventType: Schema.String,
   eventVersion: Schema.Int,
   reason: Schema.String,
@@ -55,19 +59,53 @@ export class UndecodableEvent extends Schema.TaggedError<UndecodableEvent>()("Un
   }
 }
 
-type PayloadCodec = {
+/** What a codec knows of one type of event. */
+interface EventDefinition {
+  readonly schema: Schema.Codec<unknown, unknown>;
+  /** At which it is written. */
+  readonly version: number;
+  /** From each earlier version to the next. */
+  readonly upcasters: ReadonlyArray<Upcaster>;
+}
+
+interface PayloadCodec {
   readonly encode: (payload: unknown) => unknown;
-  readonly decode: (json: unknown) => unknown;
+  /** Throws where the payload does not fit, or the version is not known. */
+  readonly decode: (json: Schema.Json, version: number) => unknown;
+  readonly version: number;
+}
+
+/** Payloads of one type, at any version up to the one that is written. */
+export const payloadCodec = ({ schema, version, upcasters }: EventDefinition): PayloadCodec => {
+  const decode = Schema.decodeUnknownSync(schema);
+  return {
+    version,
+    encode: Schema.encodeUnknownSync(schema),
+    decode: (json, storedVersion) => {
+      if (storedVersion > version) {
+        throw new Error(`a newer Heddle wrote it; this one knows its type up to version ${version}`);
+      }
+      let current = json;
+      for (const upcast of upcasters.slice(storedVersion - 1)) current = upcast(current);
+      return decode(current);
+    },
+  };
 };
 
 const codecs = new Map<string, PayloadCodec>(
-  EVENT_TYPES.map((type: EventType) => {
-    const schema: Schema.Codec<unknown, unknown> = EventPayloads[type];
-    return [type, { encode: Schema.encodeUnknownSync(schema), decode: Schema.decodeUnknownSync(schema) }];
-  }),
+  EVENT_TYPES.map((type: EventType) => [
+    type,
+    payloadCodec({
+      schema: EventPayloads[type],
+      version: eventVersion(type),
+      upcasters: UPCASTERS[type] ?? [],
+    }),
+  ]),
 );
 
 const decodeMetadata = Schema.decodeUnknownSync(EventMetadata);
+const NO_METADATA: EventMetadata = {};
+const MAX_REASON = 500;
 
 /** An event with its payload as it is stored. */
 export interface EncodedEvent {
@@ -82,7 +120,26 @@ export const encodeEvent = (event: EventEnvelope): EncodedEvent => {
   return { event: { ...event, payload } as EventEnvelope, payloadJson: JSON.stringify(payload) };
 };
 
-/** The envelope of a row. Throws `UndecodableEvent`. */
+/** A row from its values, in the order of `EVENT_COLUMNS`. */
+export const rowOf = (values: ReadonlyArray<unknown>): EventRow =>
+  ({
+    sequence: values[0],
+    event_id: values[1],
+    aggregate_kind: values[2],
+    stream_id: values[3],
+    stream_version: values[4],
+    event_type: values[5],
+    event_version: values[6],
+    occurred_at: values[7],
+    command_id: values[8],
+    causation_event_id: values[9],
+    correlation_id: values[10],
+    actor_kind: values[11],
+    payload_json: values[12],
+    metadata_json: values[13],
+  }) as EventRow;
+
+/** The envelope of a row, its payload at the present version. Throws `UndecodableEvent`. */
 export const decodeRow = (row: EventRow): EventEnvelope => {
   const codec = codecs.get(row.event_type);
   try {
@@ -94,22 +151,25 @@ export const decodeRow = (row: EventRow): EventEnvelope => {
       streamId: row.stream_id,
       streamVersion: row.stream_version,
       eventType: row.event_type,
-      eventVersion: row.event_version,
+      eventVersion: codec.version,
       occurredAt: row.occurred_at,
       commandId: row.command_id,
       causationEventId: row.causation_event_id,
       correlationId: row.correlation_id,
       actorKind: row.actor_kind,
-      payload: codec.decode(JSON.parse(row.payload_json)),
-      metadata: decodeMetadata(JSON.parse(row.metadata_json)),
+      payload: codec.decode(JSON.parse(row.payload_json), row.event_version),
+      metadata: row.metadata_json === "{}" ? NO_METADATA : decodeMetadata(JSON.parse(row.metadata_json)),
     };
     return envelope as EventEnvelope;
   } catch (cause) {
     throw new UndecodableEvent({
       sequence: row.sequence,
+      aggregateKind: row.aggregate_kind,
+      streamId: row.stream_id,
       eventType: row.event_type,
       eventVersion: row.event_version,
-      reason: cause instanceof Error ? cause.message : String(cause),
+      // What a schema says of a bad value can be as long as the value.
+      reason: (cause instanceof Error ? cause.message : String(cause)).slice(0, MAX_REASON),
     });
   }
 };

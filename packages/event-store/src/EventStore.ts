@@ -6,14 +6,16 @@ import type { AggregateKind, EventEnvelope } from "@heddle/contracts/Events";
 import type { EventId } from "@heddle/contracts/Ids";
 import { Context, Effect, Layer, Schema } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
+import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
+import { placeholders, selectValues } from "@heddle/sql/OnConnection";
 import {
   decodeRow,
   type EncodedEvent,
   EVENT_COLUMNS,
   type EventRow,
+  rowOf,
   UndecodableEvent,
 } from "./EventCodec.ts";
-import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 
 /** Another event stands where this one was to go: the decision was made on an older state. */
 export class StreamVersionConflict extends Schema.TaggedError<StreamVersionConflict>()(
@@ -26,7 +28,10 @@ export class StreamVersionConflict extends Schema.TaggedError<StreamVersionConfl
 
 export interface ReadAll {
   readonly fromSequenceExclusive: number;
+  /** Events at most; a page also ends at about 4 MiB of payloads. */
   readonly limit: number;
+  /** Where it is to end before that, in bytes of payloads. One event always fits. */
+  readonly maxBytes?: number;
 }
 
 export interface ReadStream {
@@ -34,20 +39,28 @@ export interface ReadStream {
   readonly streamId: string;
   readonly fromVersionExclusive: number;
   readonly limit: number;
+  readonly maxBytes?: number;
+}
+
+/** What a read gives. */
+export interface EventPage {
+  /** In order, without those that cannot be read. */
+  readonly events: ReadonlyArray<EventEnvelope>;
+  readonly unreadable: ReadonlyArray<UndecodableEvent>;
+  /** Sequence and stream version of the page's last row, read or not: where to go on from. Undefined in an empty page. */
+  readonly last: { readonly sequence: number; readonly streamVersion: number } | undefined;
+  /** Nothing stood behind the page when it was read. */
+  readonly atEnd: boolean;
 }
 
 export interface EventReads {
   /** Sequence of the last event, 0 for an empty log. */
   readonly head: Effect.Effect<number, SqlError.SqlError>;
-  /** The next events of the whole log, in order; fewer than `limit` only at the head. */
-  readonly readAll: (
-    request: ReadAll,
-  ) => Effect.Effect<ReadonlyArray<EventEnvelope>, SqlError.SqlError | UndecodableEvent>;
-  /** The next events of one stream, in order; fewer than `limit` only at its end. */
-  readonly readStream: (
-    request: ReadStream,
-  ) => Effect.Effect<ReadonlyArray<EventEnvelope>, SqlError.SqlError | UndecodableEvent>;
-  /** One event, or undefined. */
+  /** The next events of the whole log, in order. */
+  readonly readAll: (request: ReadAll) => Effect.Effect<EventPage, SqlError.SqlError>;
+  /** The next events of one stream, in order. */
+  readonly readStream: (request: ReadStream) => Effect.Effect<EventPage, SqlError.SqlError>;
+  /** One event, or undefined. Fails with `UndecodableEvent` where it cannot be read. */
   readonly readById: (
     eventId: EventId,
   ) => Effect.Effect<EventEnvelope | undefined, SqlError.SqlError | UndecodableEvent>;
@@ -59,45 +72,97 @@ export interface EventReads {
   ) => Effect.Effect<number, SqlError.SqlError>;
 }
 
+const PAGE_BYTES = 4 * 1024 * 1024;
+
 /** The reads of the log on one connection. */
 export const eventReads = (sql: SqlClient.SqlClient): EventReads => {
-  const columns = EVENT_COLUMNS.join(", ");
-  const decodeAll = (rows: ReadonlyArray<EventRow>) =>
-    Effect.try({
-      try: () => rows.map(decodeRow),
-      catch: (error) => {
-        if (error instanceof UndecodableEvent) return error;
-        throw error;
-      },
-    });
+  const at = placeholders(sql);
+  const readAll = pagedRead(sql, { where: `sequence > ${at()}`, order: "sequence", limit: at() });
+  const of = placeholders(sql);
+  const readStream = pagedRead(sql, {
+    where: `aggregate_kind = ${of()} AND stream_id = ${of()} AND stream_version > ${of()}`,
+    order: "stream_version",
+    limit: of(),
+  });
   return {
     head: sql<{ head: number }>`SELECT coalesce(max(sequence), 0) AS head FROM orchestration_events`.pipe(
       Effect.map((rows) => rows[0]?.head ?? 0),
     ),
-    readAll: ({ fromSequenceExclusive, limit }) =>
-      Effect.flatMap(
-        sql<EventRow>`SELECT ${sql.literal(columns)} FROM orchestration_events
-          WHERE sequence > ${fromSequenceExclusive} ORDER BY sequence LIMIT ${limit}`,
-        decodeAll,
-      ),
-    readStream: ({ aggregateKind, streamId, fromVersionExclusive, limit }) =>
-      Effect.flatMap(
-        sql<EventRow>`SELECT ${sql.literal(columns)} FROM orchestration_events
-          WHERE aggregate_kind = ${aggregateKind} AND stream_id = ${streamId}
-            AND stream_version > ${fromVersionExclusive}
-          ORDER BY stream_version LIMIT ${limit}`,
-        decodeAll,
-      ),
+    readAll: ({ fromSequenceExclusive, ...bounds }) => readAll([fromSequenceExclusive], bounds),
+    readStream: ({ aggregateKind, streamId, fromVersionExclusive, ...bounds }) =>
+      readStream([aggregateKind, streamId, fromVersionExclusive], bounds),
     readById: (eventId) =>
-      sql<EventRow>`SELECT ${sql.literal(columns)} FROM orchestration_events WHERE event_id = ${eventId}`.pipe(
-        Effect.flatMap(decodeAll),
-        Effect.map((events) => events[0]),
+      Effect.flatMap(
+        sql<EventRow>`SELECT ${sql.literal(EVENT_COLUMNS.join(", "))} FROM orchestration_events
+          WHERE event_id = ${eventId}`,
+        ([row]) => {
+          const decoded = row && tryDecode(row);
+          return decoded instanceof UndecodableEvent ? Effect.fail(decoded) : Effect.succeed(decoded);
+        },
       ),
     streamVersionAt: (aggregateKind, streamId, sequence) =>
       sql<{ version: number }>`SELECT stream_version AS version FROM orchestration_events
         WHERE aggregate_kind = ${aggregateKind} AND stream_id = ${streamId} AND sequence <= ${sequence}
         ORDER BY stream_version DESC LIMIT 1`.pipe(Effect.map((rows) => rows[0]?.version ?? 0)),
   };
+};
+
+interface PageSource {
+  readonly where: string;
+  readonly order: string;
+  readonly limit: string;
+}
+
+/** The sizes are asked for first, which reads no payload: so a page is bounded before any of it is in memory. */
+const pagedRead = (sql: SqlClient.SqlClient, { where, order, limit }: PageSource) => {
+  const rest = `FROM orchestration_events WHERE ${where} ORDER BY ${order} LIMIT ${limit}`;
+  const sizes = `SELECT octet_length(payload_json) ${rest}`;
+  const rows = `SELECT ${EVENT_COLUMNS.join(", ")} ${rest}`;
+  return Effect.fnUntraced(function* (
+    key: ReadonlyArray<unknown>,
+    bounds: { readonly limit: number; readonly maxBytes?: number },
+  ) {
+    const bytes = yield* selectValues(sql, sizes, [...key, bounds.limit]);
+    const count = countWithin(bytes, bounds.maxBytes ?? PAGE_BYTES);
+    if (count === 0) return EMPTY_PAGE;
+    const values = yield* selectValues(sql, rows, [...key, count]);
+    return decodePage(values, count === bytes.length && count < bounds.limit);
+  });
+};
+
+const EMPTY_PAGE: EventPage = { events: [], unreadable: [], last: undefined, atEnd: true };
+
+/** How many rows of these sizes fit, one at least. */
+const countWithin = (sizes: ReadonlyArray<ReadonlyArray<unknown>>, maxBytes: number): number => {
+  let bytes = 0;
+  for (const [index, [size]] of sizes.entries()) {
+    bytes += Number(size);
+    if (bytes > maxBytes && index > 0) return index;
+  }
+  return sizes.length;
+};
+
+const decodePage = (values: ReadonlyArray<ReadonlyArray<unknown>>, atEnd: boolean): EventPage => {
+  const events: Array<EventEnvelope> = [];
+  const unreadable: Array<UndecodableEvent> = [];
+  let last: EventPage["last"];
+  for (const columns of values) {
+    const row = rowOf(columns);
+    const decoded = tryDecode(row);
+    if (decoded instanceof UndecodableEvent) unreadable.push(decoded);
+    else events.push(decoded);
+    last = { sequence: row.sequence, streamVersion: row.stream_version };
+  }
+  return { events, unreadable, last, atEnd };
+};
+
+const tryDecode = (row: EventRow): EventEnvelope | UndecodableEvent => {
+  try {
+    return decodeRow(row);
+  } catch (error) {
+    if (error instanceof UndecodableEvent) return error;
+    throw error;
+  }
 };
 
 export class EventStore extends Context.Service<
@@ -123,11 +188,6 @@ export class EventStore extends Context.Service<
           insert(events.map(toRow)).pipe(
             Effect.catchReasons("SqlError", {
               UniqueViolation: () => Effect.fail(conflict(events)),
-              // SQLite tells a taken primary key from other broken constraints by its words only.
-              ConstraintError: (reason, error) =>
-                Effect.fail(
-                  String(reason.cause).includes("UNIQUE constraint failed") ? conflict(events) : error,
-                ),
             }),
           ),
       });

@@ -39,7 +39,8 @@ layer(freshStore)("an event", (it) => {
               metadata,
             } as EventEnvelope;
             yield* append(event);
-            const [stored] = yield* store.readAll({ fromSequenceExclusive: sequence - 1, limit: 1 });
+            const { events } = yield* store.readAll({ fromSequenceExclusive: sequence - 1, limit: 1 });
+            const [stored] = events;
             assert.deepStrictEqual(asJson(stored), asJson(event));
             // What the writer goes on with is what a reader gets, byte for byte: their rows are the same.
             assert.strictEqual(

@@ -3,7 +3,7 @@ import { Effect } from "effect";
 import { SqlClient, SqlError } from "effect/sql";
 import { EventId } from "@heddle/contracts/Ids";
 import { EventStore, StreamVersionConflict } from "../src/EventStore.ts";
-import { append, archived, archivedMany, envelope, freshStore } from "./support.ts";
+import { append, archived, archivedMany, AT, envelope, freshStore } from "./support.ts";
 
 const all = { fromSequenceExclusive: 0, limit: 1000 };
 
@@ -12,7 +12,12 @@ describe("the log", () => {
     Effect.gen(function* () {
       const store = yield* EventStore;
       assert.strictEqual(yield* store.head, 0);
-      assert.deepStrictEqual(yield* store.readAll(all), []);
+      assert.deepStrictEqual(yield* store.readAll(all), {
+        events: [],
+        unreadable: [],
+        last: undefined,
+        atEnd: true,
+      });
       assert.isUndefined(yield* store.readById(EventId.make("event-1")));
     }).pipe(Effect.provide(freshStore)),
   );
@@ -41,19 +46,19 @@ describe("the log", () => {
         },
       ];
       yield* append(...events);
-      assert.deepStrictEqual(yield* store.readAll(all), events);
+      assert.deepStrictEqual((yield* store.readAll(all)).events, events);
       assert.strictEqual(yield* store.head, 2);
       assert.deepStrictEqual(yield* store.readById(EventId.make("event-2")), events[1]);
     }).pipe(Effect.provide(freshStore)),
   );
 
-  it.effect("is read in pages, of which only the last is short", () =>
+  it.effect("is read in pages, each of which says where it ends and whether more stood behind it", () =>
     Effect.gen(function* () {
       const store = yield* EventStore;
       yield* append(...archivedMany(150));
       const sequences = (from: number, limit: number) =>
         Effect.map(store.readAll({ fromSequenceExclusive: from, limit }), (page) =>
-          page.map((event) => event.sequence),
+          page.events.map((event) => event.sequence),
         );
       assert.deepStrictEqual(yield* sequences(0, 3), [1, 2, 3]);
       assert.deepStrictEqual(yield* sequences(3, 3), [4, 5, 6]);
@@ -63,6 +68,45 @@ describe("the log", () => {
         yield* sequences(0, 1000),
         Array.from({ length: 150 }, (_, index) => index + 1),
       );
+      const ends = (from: number, limit: number) =>
+        Effect.map(store.readAll({ fromSequenceExclusive: from, limit }), ({ last, atEnd }) => [
+          last?.sequence,
+          atEnd,
+        ]);
+      assert.deepStrictEqual(yield* ends(0, 3), [3, false]);
+      assert.deepStrictEqual(yield* ends(148, 3), [150, true]);
+      assert.deepStrictEqual(yield* ends(150, 3), [undefined, true]);
+    }).pipe(Effect.provide(freshStore)),
+  );
+
+  it.effect("is read in pages that end at a number of bytes, with one event at least", () =>
+    Effect.gen(function* () {
+      const store = yield* EventStore;
+      const said = (sequence: number, length: number) =>
+        envelope(
+          "thread.message-sent",
+          {
+            threadId: "t1",
+            messageId: "m1",
+            turnId: null,
+            role: "assistant",
+            text: "x".repeat(length),
+            offset: 0,
+            streaming: true,
+            attachments: [],
+            createdAt: AT,
+          },
+          { sequence },
+        );
+      yield* append(said(1, 10), said(2, 10_000), said(3, 100), said(4, 100));
+      const pages = [];
+      for (let from = 0, atEnd = false; !atEnd;) {
+        const page = yield* store.readAll({ fromSequenceExclusive: from, limit: 100, maxBytes: 1000 });
+        pages.push(page.events.map((event) => event.sequence));
+        from = page.last?.sequence ?? from;
+        atEnd = page.atEnd;
+      }
+      assert.deepStrictEqual(pages, [[1], [2], [3, 4]]);
     }).pipe(Effect.provide(freshStore)),
   );
 });
@@ -86,7 +130,7 @@ describe("a stream", () => {
         aggregateKind: "thread" | "project" = "thread",
       ) =>
         Effect.map(store.readStream({ aggregateKind, streamId: "a", fromVersionExclusive, limit }), (page) =>
-          page.map((event) => event.sequence),
+          page.events.map((event) => event.sequence),
         );
       assert.deepStrictEqual(yield* read(0, 10), [1, 3, 5]);
       assert.deepStrictEqual(yield* read(0, 2), [1, 3]);
@@ -142,7 +186,7 @@ describe("an append fails with StreamVersionConflict, and nothing of it is writt
       yield* append(...before);
       const failure = yield* Effect.flip(append(...events));
       assert.instanceOf(failure, StreamVersionConflict);
-      assert.deepStrictEqual(yield* store.readAll(all), before);
+      assert.deepStrictEqual((yield* store.readAll(all)).events, before);
       yield* append(archived({ sequence: 4 }));
       assert.strictEqual(yield* store.head, 4);
     }).pipe(Effect.provide(freshStore)),
@@ -164,30 +208,51 @@ describe("a row that this version cannot read", () => {
     ["has metadata of another form", `metadata_json = '{"adapterKey":1}'`, "thread.archived", /adapterKey/],
   ] as const;
 
-  it.effect.each(undecodable)("%s: it is named with its sequence and type", ([, broken, eventType, reason]) =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient.SqlClient;
-      const store = yield* EventStore;
-      yield* append(...archivedMany(3));
-      yield* sql.unsafe(`UPDATE orchestration_events SET ${broken} WHERE sequence = 2`);
-      const stream = { aggregateKind: "thread", streamId: "t1", fromVersionExclusive: 0, limit: 10 } as const;
-      const reads = [
-        Effect.asVoid(store.readAll(all)),
-        Effect.asVoid(store.readStream(stream)),
-        Effect.asVoid(store.readById(EventId.make("event-2"))),
-      ];
-      for (const read of reads) {
-        const failure = yield* Effect.flip(read);
-        assert.deepInclude(
-          { ...failure },
-          { _tag: "UndecodableEvent", sequence: 2, eventType, eventVersion: 1 },
-        );
-        assert.match(failure.message, reason);
+  it.effect.each(undecodable)(
+    "%s: it is left out of pages, and named with its sequence, its type and the reason",
+    ([, broken, eventType, reason]) =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient;
+        const store = yield* EventStore;
+        yield* append(...archivedMany(3));
+        yield* sql.unsafe(`UPDATE orchestration_events SET ${broken} WHERE sequence = 2`);
+        const stream = {
+          aggregateKind: "thread",
+          streamId: "t1",
+          fromVersionExclusive: 0,
+          limit: 10,
+        } as const;
+        for (const page of [yield* store.readAll(all), yield* store.readStream(stream)]) {
+          assert.deepStrictEqual(
+            page.events.map(({ sequence }) => sequence),
+            [1, 3],
+          );
+          assert.lengthOf(page.unreadable, 1);
+          assert.deepInclude(
+            { ...page.unreadable[0] },
+            {
+              _tag: "UndecodableEvent",
+              sequence: 2,
+              aggregateKind: "thread",
+              streamId: "t1",
+              eventType,
+              eventVersion: 1,
+            },
+          );
+          assert.match(page.unreadable[0]?.reason ?? "", reason);
+        }
+        const failure = yield* Effect.flip(store.readById(EventId.make("event-2")));
         assert.include(failure.message, "Event 2");
-      }
-      // What stands before and behind it can be read.
-      assert.lengthOf(yield* store.readAll({ fromSequenceExclusive: 0, limit: 1 }), 1);
-      assert.lengthOf(yield* store.readAll({ fromSequenceExclusive: 2, limit: 10 }), 1);
-    }).pipe(Effect.provide(freshStore)),
+        // A page of nothing else still says where to go on.
+        const { events, last, atEnd } = yield* store.readAll({ fromSequenceExclusive: 1, limit: 1 });
+        assert.deepStrictEqual(
+          { events, last, atEnd },
+          {
+            events: [],
+            last: { sequence: 2, streamVersion: 2 },
+            atEnd: false,
+          },
+        );
+      }).pipe(Effect.provide(freshStore)),
   );
 });

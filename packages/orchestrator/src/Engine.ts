@@ -3,9 +3,9 @@
  * or a bug in one decision does not disturb its neighbours; answers are given once the commit is on disk.
  */
 import { InternalError, ServerBusy, StoreUnavailable } from "@heddle/contracts/Errors";
-import type { EventEnvelope } from "@heddle/contracts/Events";
-import type { UndecodableEvent } from "@heddle/event-store/EventCodec";
 import { EventStore } from "@heddle/event-store/EventStore";
+import { Quarantine, quarantiningReads } from "@heddle/event-store/Quarantine";
+import { explainSqlError } from "@heddle/event-store/SqliteDatabase";
 import { type ProjectorFault, Runner } from "@heddle/projections/Runner";
 import { Context, Deferred, Effect, Fiber, Layer } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
@@ -52,17 +52,20 @@ export class Engine extends Context.Service<
     Engine,
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient;
-      const store = yield* EventStore;
+      const quarantine = yield* Quarantine;
+      const reads = quarantiningReads(yield* EventStore, quarantine);
       const runner = yield* Runner;
       const feed = yield* Feed;
       const effectSignal = yield* EffectSignal;
       const writer = yield* GroupWriter;
       const queue = new CommandQueue<Submission>(QUEUE_CAPACITY);
 
+      // What can be read again since the last start was left out by the projectors that handle it.
+      yield* sql.withTransaction(Effect.flatMap(quarantine.release, runner.restartFor));
       yield* runner.catchUp((fromSequenceExclusive, limit) =>
-        store.readAll({ fromSequenceExclusive, limit }),
+        reads.readAll({ fromSequenceExclusive, limit }),
       );
-      feed.begin(yield* store.head);
+      feed.begin(yield* reads.head);
 
       // Set from a group that failed until one is written.
       let failure: CommandError | null = null;
@@ -89,17 +92,19 @@ export class Engine extends Context.Service<
               Effect.fail(
                 new StoreUnavailable({ operation: "append", retryable: false, message: conflict.message }),
               ),
-            UndecodableEvent: (event) => Effect.fail(unreadable(event)),
           }),
         );
 
       /** A commit may have stood although its caller saw an error: the log itself says how far it goes. */
       const resynchronize = Effect.gen(function* () {
-        for (let page: ReadonlyArray<EventEnvelope>; ; feed.publish(page)) {
-          page = yield* store.readAll({ fromSequenceExclusive: feed.head(), limit: GROUP_LIMIT });
-          if (page.length === 0) break;
+        while (true) {
+          const page = yield* reads.readAll({ fromSequenceExclusive: feed.head(), limit: GROUP_LIMIT });
+          feed.publish(page.events);
+          if (page.atEnd) break;
         }
         yield* runner.reload;
+        // Such a commit may have brought effects, too.
+        effectSignal.notify();
       });
 
       const failGroup = (group: ReadonlyArray<Submission>, error: CommandError) =>
@@ -109,19 +114,23 @@ export class Engine extends Context.Service<
           for (const { reply } of group) Deferred.doneUnsafe(reply, Effect.fail(error));
         });
 
-      /** A group that fails is tried again command by command, so that only what is at fault fails. */
+      /**
+       * A group that fails is tried again command by command, so that only what is at fault fails. A database that somebody
+       * else has locked is nobody's fault: each command alone would only wait for it again.
+       */
       const writeGroup = (group: ReadonlyArray<Submission>): Effect.Effect<void> => {
-        const onFailure = (error: CommandError) =>
-          Effect.andThen(
-            failGroup(group.length === 1 ? group : [], error),
-            Effect.forEach(group.length === 1 ? [] : group, (one) => writeGroup([one]), { discard: true }),
+        const onFailure = (error: CommandError) => {
+          const whole = group.length === 1 || (error._tag === "StoreUnavailable" && error.retryable);
+          return Effect.andThen(
+            failGroup(whole ? group : [], error),
+            Effect.forEach(whole ? [] : group, (one) => writeGroup([one]), { discard: true }),
           );
+        };
         return Effect.suspend(() => (failure ? resynchronize : Effect.void)).pipe(
           Effect.andThen(commit(group)),
           Effect.catchTags({
             SqlError: (error) => onFailure(storeUnavailable(error)),
             StoreUnavailable: onFailure,
-            UndecodableEvent: (error) => onFailure(unreadable(error)),
           }),
           Effect.catchCause((cause) => {
             const error = internalError(group[0]?.command.commandId ?? "group");
@@ -179,11 +188,8 @@ const storeUnavailable = (error: SqlError.SqlError): StoreUnavailable =>
   new StoreUnavailable({
     operation: error.reason.operation ?? "transaction",
     retryable: error.isRetryable,
-    message: `The database did not take the command: ${error.message}. Nothing was changed.`,
+    message: `The database did not take the command: ${explainSqlError(error)}. Nothing was changed; send the same command again after that.`,
   });
-
-const unreadable = (event: UndecodableEvent): StoreUnavailable =>
-  new StoreUnavailable({ operation: "load", retryable: false, message: event.message });
 
 const internalError = (reference: string): InternalError =>
   new InternalError({

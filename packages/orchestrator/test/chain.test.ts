@@ -11,7 +11,9 @@ import { createProject, createThread, freshEngine, send, startTurn } from "./sup
 
 const t1 = ThreadId.make("t1");
 
-const log = Effect.flatMap(EventStore, (store) => store.readAll({ fromSequenceExclusive: 0, limit: 1000 }));
+const log = Effect.flatMap(EventStore, (store) =>
+  Effect.map(store.readAll({ fromSequenceExclusive: 0, limit: 1000 }), ({ events }) => events),
+);
 const lastOf = (type: EventType) =>
   Effect.flatMap(log, (events) => {
     const found = events.findLast((event) => event.eventType === type);

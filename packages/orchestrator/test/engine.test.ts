@@ -12,7 +12,7 @@ describe("a command", () => {
       yield* send(createThread("t1"));
       const { sequence } = yield* send(startTurn("t1", "m1"));
       const store = yield* EventStore;
-      const events = yield* store.readAll({ fromSequenceExclusive: 0, limit: 100 });
+      const { events } = yield* store.readAll({ fromSequenceExclusive: 0, limit: 100 });
       assert.deepStrictEqual(
         events.map((event) => event.eventType),
         ["project.created", "thread.created", "thread.message-sent", "thread.turn-start-requested"],

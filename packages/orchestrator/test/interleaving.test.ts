@@ -76,7 +76,7 @@ const run = Effect.fnUntraced(function* (
   const store = yield* EventStore;
   const receipts = yield* Receipts;
   return {
-    log: yield* store.readAll({ fromSequenceExclusive: 0, limit: 100_000 }),
+    log: (yield* store.readAll({ fromSequenceExclusive: 0, limit: 100_000 })).events,
     receipts: yield* receipts.find(commands.map(({ commandId }) => commandId)),
     answers,
   };

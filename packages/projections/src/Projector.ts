@@ -2,13 +2,14 @@
  * A projector: a name, a version, a table, and how a batch of events changes its rows. It reads and writes its own table
  * and no other, so that live and rebuilt rows are the same. The runner does the rest.
  */
-import type { EventEnvelope } from "@heddle/contracts/Events";
-import { inList } from "@heddle/sql/InList";
+import type { EventEnvelope, EventType } from "@heddle/contracts/Events";
+import { inList, inListText } from "@heddle/sql/InList";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
+import { placeholders, selectValues } from "@heddle/sql/OnConnection";
 import { Effect } from "effect";
 import type { SqlClient, SqlError } from "effect/sql";
 
-/** Folds a batch and writes each touched row once, inside the caller's transaction. */
+/** Folds events that the projector handles, and writes each touched row once, inside the caller's transaction. */
 export type ApplyBatch = (events: ReadonlyArray<EventEnvelope>) => Effect.Effect<void, SqlError.SqlError>;
 
 export interface Projector {
@@ -17,6 +18,8 @@ export interface Projector {
   /** Goes up when the same events give other rows. */
   readonly version: number;
   readonly table: string;
+  /** The events that it is given; all others leave its rows as they are. */
+  readonly handles: ReadonlyArray<EventType>;
   readonly bind: (sql: SqlClient.SqlClient, table: string) => ApplyBatch;
 }
 
@@ -37,6 +40,9 @@ export interface KeyedProjector<Row> {
   readonly table: string;
   readonly key: keyof Row & string;
   readonly columns: ReadonlyArray<keyof Row & string>;
+  readonly handles: ReadonlyArray<EventType>;
+  /** Those after which the row is the same whatever it was before: then it need not be read. */
+  readonly begins: ReadonlyArray<EventType>;
   /** Key of the row that an event changes, or undefined. */
   readonly keyOf: (event: EventEnvelope) => string | undefined;
   /** The row after the event; the same object where nothing changed. */
@@ -50,31 +56,31 @@ export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): P
   name: spec.name,
   version: spec.version,
   table: spec.table,
+  handles: spec.handles,
   bind: (sql, table) => {
     const upsert = multiRowInsert(sql, {
       table,
       columns: spec.columns,
       suffix: upsertSuffix(spec.key, spec.columns),
     });
-    const columns = sql.literal(spec.columns.join(", "));
+    const load = loadRows<Row>(sql, table, spec);
     const remove = removeRows(sql, table);
+    const begins = new Set<EventType>(spec.begins);
     return Effect.fnUntraced(function* (events) {
       const keys = new Set<string>();
+      const unread: Array<string> = [];
       const removals: Array<Removal> = [];
       for (const event of events) {
         const key = spec.keyOf(event);
-        if (key !== undefined) keys.add(key);
+        if (key !== undefined && !keys.has(key)) {
+          keys.add(key);
+          if (!begins.has(event.eventType)) unread.push(key);
+        }
         const removal = spec.removalOf?.(event);
         if (removal) removals.push(removal);
       }
-      if (keys.size === 0 && removals.length === 0) return;
 
-      const stored = new Map<string, Row>();
-      if (keys.size > 0) {
-        const rows =
-          yield* sql<Row>`SELECT ${columns} FROM ${sql(table)} WHERE ${inList(sql, spec.key, [...keys])}`;
-        for (const row of rows) stored.set(String(row[spec.key]), row);
-      }
+      const stored = unread.length === 0 ? new Map<string, Row>() : yield* load(unread);
       const folded = new Map<string, Row>(stored);
       for (const event of events) {
         const removal = spec.removalOf?.(event);
@@ -86,11 +92,34 @@ export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): P
       }
 
       for (const removal of removals) yield* remove(removal);
-      const changed = [...folded].filter(([key, row]) => stored.get(key) !== row);
-      yield* upsert(changed.map(([, row]) => spec.columns.map((column) => row[column])));
+      const changed: Array<ReadonlyArray<unknown>> = [];
+      for (const [key, row] of folded) {
+        if (stored.get(key) !== row) changed.push(spec.columns.map((column) => row[column]));
+      }
+      yield* upsert(changed);
     });
   },
 });
+
+/** Reads rows by their key, as objects of one shape: the driver's own are slow to copy. */
+const loadRows = <Row extends object>(
+  sql: SqlClient.SqlClient,
+  table: string,
+  { key, columns }: Pick<KeyedProjector<Row>, "key" | "columns">,
+) => {
+  const { condition, parameter } = inListText(sql, key, placeholders(sql)());
+  const statement = `SELECT ${columns.join(", ")} FROM ${table} WHERE ${condition}`;
+  return (keys: ReadonlyArray<string>) =>
+    Effect.map(selectValues(sql, statement, [parameter(keys)]), (rows) => {
+      const loaded = new Map<string, Row>();
+      for (const values of rows) {
+        const row: Record<string, unknown> = {};
+        for (const [index, column] of columns.entries()) row[column] = values[index];
+        loaded.set(String(row[key]), row as Row);
+      }
+      return loaded;
+    });
+};
 
 /** `ON CONFLICT … DO UPDATE` of every column but the key. */
 export const upsertSuffix = (key: string, columns: ReadonlyArray<string>): string => {

@@ -2,7 +2,7 @@
  * Runs the projectors, the same way for live events and for catching up: rows and cursor in one transaction. A projector
  * that fails is marked with its error and left where it is; the others and the commands go on.
  */
-import type { EventEnvelope } from "@heddle/contracts/Events";
+import { EVENT_TYPES, type EventEnvelope, type EventType } from "@heddle/contracts/Events";
 import { inList } from "@heddle/sql/InList";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { Clock, Context, Effect, Layer, Schema } from "effect";
@@ -29,12 +29,17 @@ export interface ProjectorStatus {
   readonly fault: string | null;
 }
 
-/** The next events after a sequence, in order; an empty page at the head. */
-export type ReadPage<E> = (
-  fromSequenceExclusive: number,
-  limit: number,
-) => Effect.Effect<ReadonlyArray<EventEnvelope>, E>;
+/** Events of the log in order. Some may be missing between them: those that cannot be read. */
+export interface LogPage {
+  readonly events: ReadonlyArray<EventEnvelope>;
+  /** The last one that was looked at, read or not; undefined at the head. */
+  readonly last: { readonly sequence: number } | undefined;
+}
 
+/** The next page after a sequence. */
+export type ReadPage<E> = (fromSequenceExclusive: number, limit: number) => Effect.Effect<LogPage, E>;
+
+/** Events in one transaction of a catch-up: more would hold up all else, fewer would cost more commits. */
 const PAGE_SIZE = 1000;
 
 interface Running {
@@ -62,6 +67,8 @@ export class Runner extends Context.Service<
     ) => Effect.Effect<() => void, ProjectorFault | SqlError.SqlError>;
     /** Marks a projector as faulted, so that it is left out until the next start. */
     readonly markFaulted: (fault: ProjectorFault) => Effect.Effect<void, SqlError.SqlError>;
+    /** Lets those start from nothing that have passed an event which they handle and were not given. */
+    readonly restartFor: (leftOut: ReadonlyMap<EventType, number>) => Effect.Effect<void, SqlError.SqlError>;
     /** Takes each projector from its own cursor to the head of the log, whatever the distance. */
     readonly catchUp: <E>(readPage: ReadPage<E>) => Effect.Effect<void, E | SqlError.SqlError>;
     /** Reads the cursors again, after a commit of which it is not known whether it stood. */
@@ -76,6 +83,9 @@ export class Runner extends Context.Service<
 const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) {
   const sql = yield* SqlClient.SqlClient;
   const running: Array<Running> = yield* loadState(sql, projectors);
+  const handlers = new Map<EventType, ReadonlyArray<Running>>(
+    EVENT_TYPES.map((type) => [type, running.filter(({ projector }) => projector.handles.includes(type))]),
+  );
   const columns = ["projector", "version", "last_applied_sequence", "fault", "updated_at"];
   const upsertState = multiRowInsert(sql, {
     table: "projection_state",
@@ -97,16 +107,20 @@ const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) 
       );
     });
 
+  /** Takes some projectors on to `last`; each gets what it handles and has not had. */
   const applyTo = Effect.fnUntraced(function* (
     entries: ReadonlyArray<Running>,
     events: ReadonlyArray<EventEnvelope>,
+    last: number,
   ) {
-    const first = events[0]?.sequence;
-    const last = events.at(-1)?.sequence;
-    if (first === undefined || last === undefined) return () => {};
-    for (const entry of entries) {
-      const fresh = entry.cursor < first ? events : events.filter((event) => event.sequence > entry.cursor);
-      if (fresh.length > 0) yield* guard(entry, fresh);
+    const routed = new Map(entries.map((entry): [Running, Array<EventEnvelope>] => [entry, []]));
+    for (const event of events) {
+      for (const entry of handlers.get(event.eventType) ?? []) {
+        if (entry.cursor < event.sequence) routed.get(entry)?.push(event);
+      }
+    }
+    for (const [entry, own] of routed) {
+      if (own.length > 0) yield* guard(entry, own);
     }
     yield* writeState(entries, () => last);
     return () => {
@@ -125,23 +139,32 @@ const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) 
   return Runner.of({
     project: (events) =>
       Effect.suspend(() => {
-        const before = (events[0]?.sequence ?? 1) - 1;
-        return applyTo(
-          running.filter((entry) => entry.fault === null && entry.cursor === before),
-          events,
-        );
+        const [first, last] = [events[0], events.at(-1)];
+        if (first === undefined || last === undefined) return Effect.succeed(() => {});
+        const before = first.sequence - 1;
+        const able = running.filter((entry) => entry.fault === null && entry.cursor === before);
+        return applyTo(able, events, last.sequence);
       }),
     markFaulted,
+    restartFor: Effect.fnUntraced(function* (leftOut) {
+      for (const entry of running) {
+        const passed = [...leftOut].some(
+          ([type, sequence]) => entry.projector.handles.includes(type) && entry.cursor >= sequence,
+        );
+        if (!passed) continue;
+        yield* startFromNothing(sql, entry.projector);
+        entry.cursor = 0;
+      }
+    }),
     catchUp: Effect.fn("Runner.catchUp")(function* (readPage) {
       while (true) {
         const able = running.filter((entry) => entry.fault === null);
         const from = Math.min(...able.map((entry) => entry.cursor));
         if (able.length === 0) return;
-        const events = yield* readPage(from, PAGE_SIZE);
-        const last = events.at(-1)?.sequence;
+        const { events, last } = yield* readPage(from, PAGE_SIZE);
         if (last === undefined) return;
-        const behind = able.filter((entry) => entry.cursor < last);
-        yield* sql.withTransaction(applyTo(behind, events)).pipe(
+        const behind = able.filter((entry) => entry.cursor < last.sequence);
+        yield* sql.withTransaction(applyTo(behind, events, last.sequence)).pipe(
           Effect.map((moveCursors) => moveCursors()),
           Effect.catchTag("ProjectorFault", markFaulted),
         );
@@ -183,6 +206,19 @@ const readState = (sql: SqlClient.SqlClient) =>
     Effect.map((rows) => new Map(rows.map((row) => [row.projector, row]))),
   );
 
+const startFromNothing = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, projector: Projector) {
+  const state = {
+    projector: projector.name,
+    version: projector.version,
+    last_applied_sequence: 0,
+    fault: null,
+    updated_at: new Date(yield* Clock.currentTimeMillis).toISOString(),
+  };
+  yield* sql`DELETE FROM ${sql(projector.table)}`;
+  yield* sql`DELETE FROM projection_state WHERE projector = ${projector.name}`;
+  yield* sql`INSERT INTO projection_state ${sql.insert(state)}`;
+});
+
 /**
  * A projector without a row, or with one of another version, starts from nothing. One that is no more feeds nothing: its
  * cursor goes, or it would hold the snapshot's sequence back for good.
@@ -192,7 +228,6 @@ const loadState = Effect.fnUntraced(function* (
   projectors: ReadonlyArray<Projector>,
 ) {
   const stored = yield* readState(sql);
-  const at = new Date(yield* Clock.currentTimeMillis).toISOString();
   const names = new Set(projectors.map(({ name }) => name));
   const gone = [...stored.keys()].filter((name) => !names.has(name));
   const load = Effect.forEach(projectors, (projector) => {
@@ -202,19 +237,7 @@ const loadState = Effect.fnUntraced(function* (
       // A faulted one is tried again from where it stood: the code may have been mended.
       return Effect.succeed({ projector, apply, cursor: row.last_applied_sequence, fault: null });
     }
-    const state = {
-      projector: projector.name,
-      version: projector.version,
-      last_applied_sequence: 0,
-      fault: null,
-      updated_at: at,
-    };
-    return Effect.gen(function* () {
-      yield* sql`DELETE FROM ${sql(projector.table)}`;
-      yield* sql`DELETE FROM projection_state WHERE projector = ${projector.name}`;
-      yield* sql`INSERT INTO projection_state ${sql.insert(state)}`;
-      return { projector, apply, cursor: 0, fault: null };
-    });
+    return Effect.as(startFromNothing(sql, projector), { projector, apply, cursor: 0, fault: null });
   });
   return yield* sql.withTransaction(
     Effect.andThen(sql`DELETE FROM projection_state WHERE ${inList(sql, "projector", gone)}`, load),

@@ -1,3 +1,4 @@
+import { EVENT_TYPES } from "@heddle/contracts/Events";
 import { Effect } from "effect";
 import { SqlClient } from "effect/sql";
 import type { Projector } from "../src/Projector.ts";
@@ -7,6 +8,7 @@ export const breaksAt = (sequence: number): Projector => ({
   name: "breaks",
   version: 1,
   table: "breaks",
+  handles: EVENT_TYPES,
   bind: (sql, table) => (events) =>
     Effect.gen(function* () {
       for (const event of events) {

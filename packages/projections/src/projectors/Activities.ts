@@ -28,6 +28,8 @@ export const activities = keyedProjector<ActivityRow>({
     "sequence",
     "created_at",
   ],
+  handles: ["thread.activity-appended", "thread.reverted"],
+  begins: ["thread.activity-appended"],
   keyOf: (event) => (event.eventType === "thread.activity-appended" ? event.eventId : undefined),
   removalOf: revertedTurns,
   evolve: (row, event) => {

@@ -36,6 +36,14 @@ export const approvals = keyedProjector<ApprovalRow>({
     "resolved_at",
     "sequence",
   ],
+  handles: [
+    "thread.approval-requested",
+    "thread.user-input-requested",
+    "thread.approval-resolved",
+    "thread.user-input-resolved",
+    "thread.reverted",
+  ],
+  begins: ["thread.approval-requested", "thread.user-input-requested"],
   keyOf: (event) => requestOf(event),
   removalOf: revertedTurns,
   evolve: (row, event) => {

@@ -26,7 +26,9 @@ export const projects = keyedProjector<ProjectRow>({
     "updated_at",
     "deleted_at",
   ],
-  keyOf: (event) => (event.aggregateKind === "project" ? event.streamId : undefined),
+  handles: ["project.created", "project.meta-updated", "project.deleted"],
+  begins: ["project.created"],
+  keyOf: (event) => event.streamId,
   evolve: (row, event) => {
     switch (event.eventType) {
       case "project.created": {

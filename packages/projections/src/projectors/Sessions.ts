@@ -26,7 +26,9 @@ export const sessions = keyedProjector<SessionRow>({
     "last_error",
     "updated_at",
   ],
-  keyOf: (event) => (event.eventType === "thread.session-set" ? event.streamId : undefined),
+  handles: ["thread.session-set"],
+  begins: ["thread.session-set"],
+  keyOf: (event) => event.streamId,
   evolve: (row, event) => {
     if (event.eventType !== "thread.session-set") return row;
     const { session } = event.payload;

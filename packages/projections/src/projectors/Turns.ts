@@ -29,6 +29,8 @@ export const turns = keyedProjector<TurnRow>({
     "started_at",
     "completed_at",
   ],
+  handles: ["thread.turn-started", "thread.turn-completed", "thread.message-sent", "thread.reverted"],
+  begins: ["thread.turn-started"],
   keyOf: (event) => turnOf(event) ?? undefined,
   removalOf: revertedTurns,
   evolve: (row, event) => {
