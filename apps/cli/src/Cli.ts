@@ -3,6 +3,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices";
 import { Cause, Effect, Layer } from "effect";
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli";
 import { type CliFailure, failureOf } from "./CliFailure.ts";
+import { blob } from "./commands/blob.ts";
 import { events } from "./commands/events.ts";
 import { project } from "./commands/project.ts";
 import { serve } from "./commands/serve.ts";
@@ -30,7 +31,7 @@ const heddle = Command.make("heddle").pipe(
   Command.withSubcommands([
     { group: "Server", commands: [serve, status] },
     { group: "Work", commands: [project, thread] },
-    { group: "Log", commands: [events] },
+    { group: "Log", commands: [events, blob] },
   ]),
   Command.provideEffect(DataFolder, dataFolder),
   Command.withGlobalFlags([DataDir, Json, Color]),

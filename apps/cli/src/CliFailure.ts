@@ -120,6 +120,8 @@ const known = (error: WireError): CliFailure | undefined => {
       return new CliFailure({ kind: "data-directory", message });
     case "DataDirectoryInUse":
       return new CliFailure({ kind: "data-directory-in-use", message });
+    case "DatabaseUnavailable":
+      return new CliFailure({ kind: "database", message });
     case "MigrationMismatch":
       return new CliFailure({
         kind: "migration-mismatch",

@@ -21,6 +21,8 @@ export class Output extends Context.Service<
     readonly columns: () => number;
     /** For people, on stdout. */
     readonly print: (text: string) => Effect.Effect<void>;
+    /** Bytes as they are, where no terminal would act upon them. */
+    readonly printBytes: (bytes: Uint8Array) => Effect.Effect<void>;
     /** For people, on stderr: hints and what went wrong. */
     readonly printError: (text: string) => Effect.Effect<void>;
     /** One JSON value, on its own. */
@@ -70,6 +72,7 @@ const makeOutput = ({ json, colour }: OutputSettings): Output["Service"] => {
     terminal,
     columns,
     print: (text) => Effect.suspend(() => write(stdout, withStatus(forPeople(text, stdout)))),
+    printBytes: (bytes) => write(stdout, bytes),
     printError: (text) =>
       Effect.suspend(() => {
         const message = forPeople(text, stderr);
@@ -96,11 +99,11 @@ const makeOutput = ({ json, colour }: OutputSettings): Output["Service"] => {
 };
 
 /** Done when the system has it. A reader that went away (`| head`) ends the program, without a word. */
-const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void> =>
-  text === ""
+const write = (stream: NodeJS.WriteStream, content: string | Uint8Array): Effect.Effect<void> =>
+  content.length === 0
     ? Effect.void
     : Effect.callback<void>((resume) => {
-        stream.write(text, (error) => {
+        stream.write(content, (error) => {
           resume(
             (error as NodeJS.ErrnoException | null | undefined)?.code === "EPIPE"
               ? Effect.interrupt

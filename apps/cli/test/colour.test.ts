@@ -62,8 +62,15 @@ describe("diffs", () => {
       { path: "b\u001B[31m.bin", kind: "modified", additions: 0, deletions: 0 },
       { path: "c.txt", kind: "deleted", additions: 0, deletions: 7 },
     ] as const;
-    expect(fileLines(files).map(withoutMarks)).toEqual(["A a.txt  +3", "M b^[[31m.bin", "D c.txt  −7"]);
-    expect(filesSummary(files)).toBe("3 files changed, +3 −7");
-    expect(filesSummary([])).toBe("no files changed");
+    expect(fileLines({ files }).map(withoutMarks)).toEqual(["A a.txt  +3", "M b^[[31m.bin", "D c.txt  −7"]);
+    expect(filesSummary({ files, filesOmitted: null })).toBe("3 files changed, +3 −7");
+    expect(filesSummary({ files: [] })).toBe("no files changed");
+  });
+
+  it("say how many files a list leaves out", () => {
+    const files = [{ path: "a.txt", kind: "added", additions: 3, deletions: 0 }] as const;
+    const changes = { files, filesOmitted: 12_345 };
+    expect(fileLines(changes).map(withoutMarks)).toEqual(["A a.txt  +3", "… and 12345 more"]);
+    expect(filesSummary(changes)).toBe("12346 files changed");
   });
 });

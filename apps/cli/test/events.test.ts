@@ -1,5 +1,6 @@
 /** The log, read from the command line. */
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Heddle, jsonLines, TemporaryFolder } from "./support.ts";
 
@@ -56,6 +57,44 @@ describe("heddle events", () => {
     expect(stdout).toContain('"title": "Watched"');
     const missing = await heddle.run(["events", "show", "100000"]);
     expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining("There is no event 100000") });
+  });
+
+  it("lists the events that cannot be read with the reason, and says so of one of them", async () => {
+    const none = await heddle.run(["events", "quarantine"]);
+    expect(none.stdout).toBe("Every event that was met could be read.\n");
+    const doomed = (await heddle.json(["thread", "new", "--title", "Doomed"])).threadId;
+    const { headSequence } = await heddle.json(["status"]);
+    await heddle.stop();
+    const database = new DatabaseSync(join(folder.path, "data", "heddle.db"));
+    database.exec(`UPDATE orchestration_events SET event_version = 7 WHERE sequence = ${headSequence}`);
+    database.close();
+    await heddle.serve();
+
+    const refused = await heddle.run(["thread", "rename", doomed, "later"]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain(`Event ${headSequence} (thread.created, version 7) cannot be read`);
+    const { stdout } = await heddle.run(["events", "quarantine"]);
+    expect(stdout).toContain(
+      `${headSequence}  thread.created version 7  ${doomed}\n    a newer Heddle wrote it; this one knows its type up to version 1\n`,
+    );
+    expect(stdout).toContain("1 in all.");
+    expect(await heddle.json(["events", "quarantine"])).toMatchObject({
+      total: 1,
+      events: [{ sequence: headSequence, eventVersion: 7 }],
+      nextFromSequenceExclusive: null,
+    });
+    const shown = await heddle.run(["events", "show", String(headSequence)]);
+    expect(shown.code).toBe(1);
+    expect(shown.stderr).toContain("cannot be read: a newer Heddle wrote it");
+    // The other threads go on.
+    expect((await heddle.run(["thread", "rename", threadId, "meanwhile"])).code).toBe(0);
+
+    await heddle.stop();
+    const mended = new DatabaseSync(join(folder.path, "data", "heddle.db"));
+    mended.exec(`UPDATE orchestration_events SET event_version = 1 WHERE sequence = ${headSequence}`);
+    mended.close();
+    await heddle.serve();
+    expect((await heddle.run(["thread", "rename", doomed, "alive"])).code).toBe(0);
   });
 
   it("follows them over a server that stops and comes back elsewhere, each once", async () => {

@@ -72,8 +72,9 @@ export const filesBetween = Effect.fn("Changes.files")(function* (
 });
 
 /**
- * The difference as a unified diff, cut at the end of a line where it is longer than `maxBytes`; the last line then
- * says so, as a `\` line, which readers of diffs pass over. Errors: as `git`.
+ * The difference as a unified diff. Where it is longer than `maxBytes` it is cut before the file that does not fit, so
+ * that what is there can be applied, or at the end of a line of a first file that is too long by itself. The last line
+ * then says so, as a `\` line, which readers of diffs pass over. Errors: as `git`.
  */
 export const patchBetween = Effect.fn("Changes.patch")(function* (
   { store }: Workspace,
@@ -84,8 +85,11 @@ export const patchBetween = Effect.fn("Changes.patch")(function* (
   const format = ["--patch", "--no-color", "--src-prefix=a/", "--dst-prefix=b/"];
   const { stdout, cut } = yield* git(store, [...DIFF_TREE, ...format, from, to], { maxBytes });
   if (!cut) return stdout.toString("utf8");
-  const lines = stdout.subarray(0, stdout.lastIndexOf("\n") + 1).toString("utf8");
-  return `${lines}\\ The diff is longer than ${maxBytes} bytes and was cut here. The list of files is complete.\n`;
+  // No line of a file's content begins so: each has a sign before it.
+  const file = stdout.lastIndexOf("\ndiff --git ");
+  const end = file === -1 ? stdout.lastIndexOf("\n") : file;
+  const kept = stdout.subarray(0, end + 1).toString("utf8");
+  return `${kept}\\ The diff is longer than ${maxBytes} bytes and was cut here. The list of files names the others too.\n`;
 });
 
 /** Everything in a checkpoint of the workspace, by path. Errors: as `git`. */

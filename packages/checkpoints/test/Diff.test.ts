@@ -115,6 +115,27 @@ describe("diff", () => {
     ),
   );
 
+  it.live(
+    "leaves out whole files where those before them fill it, so that what is there can be applied",
+    () =>
+      inRepository((scene) =>
+        Effect.gen(function* () {
+          yield* scene.turn(1, () => {
+            scene.write("a.txt", "a\n");
+            scene.write("b-long.txt", "diff --git is how a file begins\n".repeat(10_000));
+            scene.write("c.txt", "c\n");
+          });
+          const { diff, files } = yield* scene.diff(0, 1, 10_000);
+          assert.match(
+            diff,
+            /^diff --git a\/a\.txt [^]*\n\+a\n\\ The diff is longer than 10000 bytes [^\n]*\n$/,
+          );
+          assert.notInclude(diff, "b-long.txt");
+          assert.lengthOf(files, 3);
+        }),
+      ),
+  );
+
   it.live("between a turn and itself is empty", () =>
     inRepository((scene) =>
       Effect.gen(function* () {

@@ -7,10 +7,12 @@ import type { DispatchError, ReadError } from "@heddle/contracts/Errors";
 import type { ThreadId } from "@heddle/contracts/Ids";
 import type { ShellSnapshot, Snapshot, ThreadSnapshot } from "@heddle/contracts/ReadModel";
 import {
+  type BlobPage,
   type DispatchResult,
   type EventPage,
   type FeedItem,
   OrchestrationRpcs,
+  type QuarantinePage,
   type TurnDiff,
 } from "@heddle/contracts/Rpc";
 import { Context, Effect, Layer, Predicate, Schedule, Stream } from "effect";
@@ -44,10 +46,21 @@ export interface HeddleClientService {
     readonly fromTurnCount: number;
     readonly toTurnCount: number;
   }) => Effect.Effect<TurnDiff, ReadError | ConnectionError>;
+  /** A page of the content that a reference (`BlobRef`, or an attachment's `blob`) stands for; see `readBlob`. */
+  readonly getBlob: (page: {
+    readonly hash: string;
+    readonly offset?: number;
+    readonly limit?: number;
+  }) => Effect.Effect<BlobPage, ReadError | ConnectionError>;
   readonly replayEvents: (page: {
     readonly fromSequenceExclusive: number;
     readonly limit?: number;
   }) => Effect.Effect<EventPage, ReadError | ConnectionError>;
+  /** Events that the server cannot read, and leaves out of all else. */
+  readonly getQuarantine: (page: {
+    readonly fromSequenceExclusive?: number;
+    readonly limit?: number;
+  }) => Effect.Effect<QuarantinePage, ReadError | ConnectionError>;
   /** The feed as the server gives it; it ends with the connection. */
   readonly subscribe: (from: number) => Stream.Stream<FeedItem, ReadError | ConnectionError>;
   readonly subscribeThread: (
@@ -139,7 +152,9 @@ const make = Effect.gen(function* () {
     getShellSnapshot: rpc["orchestration.getShellSnapshot"]({}),
     getThreadSnapshot: (page) => rpc["orchestration.getThreadSnapshot"](page),
     getTurnDiff: (range) => rpc["orchestration.getTurnDiff"](range),
+    getBlob: (page) => rpc["orchestration.getBlob"](page),
     replayEvents: (page) => rpc["orchestration.replayEvents"](page),
+    getQuarantine: (page) => rpc["orchestration.getQuarantine"](page),
     subscribe,
     subscribeThread,
     follow,

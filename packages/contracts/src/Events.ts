@@ -21,7 +21,7 @@ import {
   ActivityTone,
   ApprovalDecision,
   ApprovalKind,
-  Attachment,
+  BlobRef,
   CheckpointFile,
   CheckpointStatus,
   MessageRole,
@@ -31,6 +31,7 @@ import {
   RuntimeMode,
   Sequence,
   SessionStatus,
+  StoredAttachment,
   TurnCount,
   TurnOutcome,
   UserInputQuestion,
@@ -66,7 +67,9 @@ const Diffed = {
   turnCount: TurnCount,
   checkpointRef: CheckpointRef,
   status: CheckpointStatus,
+  /** At most 1,000 of them; `filesOmitted` counts the rest. */
   files: Schema.Array(CheckpointFile),
+  filesOmitted: key(Schema.Int),
   assistantMessageId: Schema.NullOr(MessageId),
   completedAt: Schema.String,
 };
@@ -122,9 +125,11 @@ export const EventPayloads = {
     turnId: Schema.NullOr(TurnId),
     role: MessageRole,
     text: Schema.String,
+    /** The whole text, where it is too long for an event: `text` is then its beginning. */
+    fullText: key(BlobRef),
     offset: Schema.Int,
     streaming: Schema.Boolean,
-    attachments: Schema.Array(Attachment),
+    attachments: Schema.Array(StoredAttachment),
     createdAt: Schema.String,
   }),
 
@@ -133,7 +138,8 @@ export const EventPayloads = {
     ...TurnRequest,
     commandId: CommandId,
     text: Schema.String,
-    attachments: Schema.Array(Attachment),
+    fullText: key(BlobRef),
+    attachments: Schema.Array(StoredAttachment),
     createdAt: Schema.String,
   }),
   "thread.turn-steer-requested": Schema.Struct({ ...TurnRequest, createdAt: Schema.String }),
@@ -216,8 +222,10 @@ export const EventPayloads = {
     removedTurnIds: Schema.Array(TurnId),
     latestTurnId: Schema.NullOr(TurnId),
     files: Schema.Array(Schema.String),
+    filesOmitted: key(Schema.Int),
     /** Changed by the turns as well, but left as they are, since taking them back was not safe. */
     skipped: Schema.Array(Schema.Struct({ path: Schema.String, reason: Schema.String })),
+    skippedOmitted: key(Schema.Int),
     /** The files as they were before the revert. */
     safetyRef: CheckpointRef,
   }),

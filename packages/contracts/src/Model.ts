@@ -135,6 +135,38 @@ export const Attachment = Schema.Struct({
 });
 export type Attachment = typeof Attachment.Type;
 
+/** Names a blob: SHA-256 of its bytes, in hexadecimal. */
+export const BlobHash = Schema.String.check(
+  Schema.isPattern(/^[0-9a-f]{64}$/, { message: "Expected a SHA-256 of 64 hexadecimal digits" }),
+);
+export type BlobHash = typeof BlobHash.Type;
+
+/**
+ * Stands in an event or a row for content that is too large for it. The bytes of the blob are the string's UTF-8; with
+ * `json`, they are the JSON of the value that stood there.
+ */
+export const BlobRef = Schema.Struct({
+  $blob: BlobHash,
+  bytes: Schema.Int,
+  /** How the content begins. */
+  preview: Schema.String,
+  json: Schema.optionalKey(Schema.Literal(true)),
+});
+export type BlobRef = typeof BlobRef.Type;
+
+/** An attachment whose `bytes` of content are a blob. */
+export const AttachmentRef = Schema.Struct({
+  name: Schema.String,
+  mimeType: Schema.String,
+  bytes: Schema.Int,
+  blob: BlobHash,
+});
+export type AttachmentRef = typeof AttachmentRef.Type;
+
+/** An attachment in an event: always a reference since there are blobs; events from before hold the content itself. */
+export const StoredAttachment = Schema.Union([AttachmentRef, Attachment]);
+export type StoredAttachment = typeof StoredAttachment.Type;
+
 /** A command that a project offers to its people (`pnpm test`, …). */
 export const ProjectScript = Schema.Struct({
   name: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(200)),

@@ -17,7 +17,7 @@ import {
 import {
   ActivityTone,
   ApprovalKind,
-  Attachment,
+  BlobRef,
   CheckpointFile,
   CheckpointStatus,
   MessageRole,
@@ -27,6 +27,7 @@ import {
   RuntimeMode,
   Sequence,
   SessionStatus,
+  StoredAttachment,
   TurnCount,
   TurnStatus,
   UserInputQuestion,
@@ -51,6 +52,8 @@ export const QueuedTurn = Schema.Struct({
   turnId: TurnId,
   messageId: MessageId,
   text: Schema.String,
+  /** As that of a message. */
+  fullText: Schema.optionalKey(BlobRef),
   createdAt: Schema.String,
 });
 export type QueuedTurn = typeof QueuedTurn.Type;
@@ -78,7 +81,9 @@ export const Message = Schema.Struct({
   turnId: nullable(TurnId),
   role: MessageRole,
   text: Schema.String,
-  attachments: Schema.Array(Attachment),
+  /** The whole text, where `text` is only its beginning. */
+  fullText: nullable(BlobRef),
+  attachments: Schema.Array(StoredAttachment),
   isStreaming: Schema.Boolean,
   /** Of the event that began it: where it stands in the thread. */
   sequence: Sequence,
@@ -132,6 +137,8 @@ export const CheckpointSummary = Schema.Struct({
   checkpointRef: CheckpointRef,
   status: CheckpointStatus,
   files: Schema.Array(CheckpointFile),
+  /** Files beyond those of the list; null where it is complete. */
+  filesOmitted: nullable(Schema.Int),
   assistantMessageId: nullable(MessageId),
   completedAt: Schema.String,
 });
@@ -184,6 +191,8 @@ export const ShellSnapshot = Schema.Struct({
   snapshotSequence: Sequence,
   projects: Schema.Array(Project),
   threads: Schema.Array(ThreadSummary),
+  /** Give it as `after` to get the next page of threads; null when this page holds the last. */
+  nextCursor: nullable(ThreadId),
 });
 export type ShellSnapshot = typeof ShellSnapshot.Type;
 
@@ -195,3 +204,16 @@ export const ThreadSnapshot = Schema.Struct({
   olderCursor: nullable(Sequence),
 });
 export type ThreadSnapshot = typeof ThreadSnapshot.Type;
+
+/** An event of the log that this version of Heddle cannot read, and leaves out of all else that it gives. */
+export const QuarantinedEvent = Schema.Struct({
+  sequence: Sequence,
+  aggregateKind: Schema.String,
+  streamId: Schema.String,
+  eventType: Schema.String,
+  eventVersion: Schema.Int,
+  reason: Schema.String,
+  /** When it was first met. */
+  foundAt: Schema.String,
+});
+export type QuarantinedEvent = typeof QuarantinedEvent.Type;

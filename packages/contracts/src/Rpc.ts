@@ -9,8 +9,8 @@ import { Rpc, RpcGroup } from "effect/rpc";
 import { DispatchError, ReadError } from "./Errors.ts";
 import { OrchestrationEvent } from "./Events.ts";
 import { MessageId, ThreadId } from "./Ids.ts";
-import { Sequence, TurnCount } from "./Model.ts";
-import { ShellSnapshot, Snapshot, ThreadSnapshot } from "./ReadModel.ts";
+import { BlobHash, Sequence, TurnCount } from "./Model.ts";
+import { QuarantinedEvent, ShellSnapshot, Snapshot, ThreadSnapshot } from "./ReadModel.ts";
 
 const limit = (most: number, usual: number) =>
   Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: most })).pipe(
@@ -19,6 +19,12 @@ const limit = (most: number, usual: number) =>
 
 export const DispatchResult = Schema.Struct({ sequence: Sequence });
 export type DispatchResult = typeof DispatchResult.Type;
+
+export const GetShellSnapshotInput = Schema.Struct({
+  /** How many threads a page has at most; all of them without it. */
+  limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
+  after: Schema.optionalKey(ThreadId),
+});
 
 export const GetThreadSnapshotInput = Schema.Struct({
   threadId: ThreadId,
@@ -37,6 +43,30 @@ export const GetTurnDiffInput = Schema.Struct({
 export const TurnDiff = Schema.Struct({ ...GetTurnDiffInput.fields, diff: Schema.String });
 export type TurnDiff = typeof TurnDiff.Type;
 
+const MEBIBYTE = 1_048_576;
+
+export const GetBlobInput = Schema.Struct({
+  hash: BlobHash,
+  offset: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed(0)),
+  ),
+  /** How many bytes a page has at most. */
+  limit: limit(8 * MEBIBYTE, MEBIBYTE),
+});
+
+/** A page of a blob's bytes. */
+export const BlobPage = Schema.Struct({
+  hash: BlobHash,
+  /** Of the whole blob, in bytes. */
+  size: Schema.Int,
+  offset: Schema.Int,
+  /** Base64. */
+  data: Schema.String,
+  /** Give it as `offset` for the next page; null when this page reached the end. */
+  nextOffset: Schema.NullOr(Schema.Int),
+});
+export type BlobPage = typeof BlobPage.Type;
+
 export const ReplayEventsInput = Schema.Struct({
   fromSequenceExclusive: Sequence,
   limit: limit(5000, 1000),
@@ -50,6 +80,21 @@ export const EventPage = Schema.Struct({
   nextFromSequenceExclusive: Schema.NullOr(Sequence),
 });
 export type EventPage = typeof EventPage.Type;
+
+export const GetQuarantineInput = Schema.Struct({
+  fromSequenceExclusive: Sequence.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
+  limit: limit(1000, 100),
+});
+
+/** Events that this server cannot read, as far as it has met them: a page of them, in order. */
+export const QuarantinePage = Schema.Struct({
+  events: Schema.Array(QuarantinedEvent),
+  /** How many there are in all. */
+  total: Schema.Int,
+  /** Give it as `fromSequenceExclusive` for the next page; null when this page holds the last. */
+  nextFromSequenceExclusive: Schema.NullOr(Sequence),
+});
+export type QuarantinePage = typeof QuarantinePage.Type;
 
 export const SubscribeInput = Schema.Struct({ fromSequenceExclusive: Sequence });
 export const SubscribeThreadInput = Schema.Struct({
@@ -99,7 +144,13 @@ export const OrchestrationRpcs = RpcGroup.make(
     error: ReadError,
   }),
   Rpc.make(`${method}.getTurnDiff`, { payload: Schema.Unknown, success: TurnDiff, error: ReadError }),
+  Rpc.make(`${method}.getBlob`, { payload: Schema.Unknown, success: BlobPage, error: ReadError }),
   Rpc.make(`${method}.replayEvents`, { payload: Schema.Unknown, success: EventPage, error: ReadError }),
+  Rpc.make(`${method}.getQuarantine`, {
+    payload: Schema.Unknown,
+    success: QuarantinePage,
+    error: ReadError,
+  }),
   Rpc.make(`${method}.subscribe`, {
     payload: Schema.Unknown,
     success: FeedItem,

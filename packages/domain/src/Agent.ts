@@ -1,4 +1,5 @@
 /** What the server records of an agent's work: the rules of the server's own commands. */
+import { boundedFiles } from "./BoundedFiles.ts";
 import { accept, type Decision, reject } from "./Decision.ts";
 import type { ServerCommand } from "./ServerCommand.ts";
 import { threadDeleted, threadNotFound } from "./Thread.ts";
@@ -57,7 +58,11 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
       if (thread.turns.get(diff.turnCount)?.turnId !== diff.turnId) {
         return reject("turn-not-found", "The thread does not have that turn, or not any more.");
       }
-      return accept({ eventType: "thread.turn-diff-completed", payload: { ...diff, completedAt: now } });
+      const { kept: files, omitted } = boundedFiles(diff.files, ({ path }) => path);
+      return accept({
+        eventType: "thread.turn-diff-completed",
+        payload: { ...diff, files, ...(omitted > 0 && { filesOmitted: omitted }), completedAt: now },
+      });
     }
     case "thread.message.assistant.delta":
     case "thread.message.assistant.complete":
@@ -84,9 +89,10 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
           turnId: null,
           role: command.role,
           text: command.text,
+          ...(command.fullText && { fullText: command.fullText }),
           offset: 0,
           streaming: false,
-          attachments: [],
+          attachments: command.attachments,
           createdAt: command.createdAt,
         },
       });
@@ -127,6 +133,8 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
       const { turnCount, files, skipped, safetyRef } = command;
       if (thread.revertingTo !== turnCount) return noRevert;
       const removed = [...thread.turns].filter(([count]) => count > turnCount);
+      const restored = boundedFiles(files, (path) => path);
+      const left = boundedFiles(skipped, ({ path, reason }) => path + reason);
       return accept({
         eventType: "thread.reverted",
         payload: {
@@ -134,8 +142,10 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
           turnCount,
           removedTurnIds: removed.map(([, turn]) => turn.turnId),
           latestTurnId: thread.turns.get(turnCount)?.turnId ?? null,
-          files,
-          skipped,
+          files: restored.kept,
+          ...(restored.omitted > 0 && { filesOmitted: restored.omitted }),
+          skipped: left.kept,
+          ...(left.omitted > 0 && { skippedOmitted: left.omitted }),
           safetyRef,
         },
       });

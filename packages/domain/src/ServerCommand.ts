@@ -12,9 +12,11 @@ import type {
 import type {
   ActivityTone,
   ApprovalKind,
+  BlobRef,
   CheckpointFile,
   CheckpointStatus,
   RequestOutcome,
+  StoredAttachment,
   TurnOutcome,
   UserInputQuestion,
 } from "@heddle/contracts/Model";
@@ -79,6 +81,8 @@ export interface MessageImport extends Base<"thread.message.import"> {
   readonly messageId: MessageId;
   readonly role: "user" | "assistant" | "system";
   readonly text: string;
+  readonly fullText?: BlobRef;
+  readonly attachments: ReadonlyArray<StoredAttachment>;
   readonly createdAt: string;
 }
 

@@ -4,7 +4,13 @@
  */
 import type { NewEvent, SessionState } from "@heddle/contracts/Events";
 import type { ApprovalRequestId, CommandId, MessageId, ProjectId, TurnId } from "@heddle/contracts/Ids";
-import type { Attachment, CheckpointStatus, ModelSelection, RuntimeMode } from "@heddle/contracts/Model";
+import type {
+  BlobRef,
+  CheckpointStatus,
+  ModelSelection,
+  RuntimeMode,
+  StoredAttachment,
+} from "@heddle/contracts/Model";
 
 export interface RequestedTurn {
   readonly turnId: TurnId;
@@ -31,7 +37,8 @@ export interface QueuedTurn extends RequestedTurn {
   /** The command that brought it. */
   readonly commandId: CommandId;
   readonly text: string;
-  readonly attachments: ReadonlyArray<Attachment>;
+  readonly fullText?: BlobRef;
+  readonly attachments: ReadonlyArray<StoredAttachment>;
   readonly model?: ModelSelection;
   readonly effort?: string;
   readonly createdAt: string;

@@ -25,7 +25,7 @@ export const sessionSet = (
 
 /** The prompt enters the transcript, and its turn is asked for. */
 export const startRequested = (threadId: ThreadId, turn: QueuedTurn): ReadonlyArray<DecidedEvent> => {
-  const { text, attachments, commandId: causedBy, ...request } = turn;
+  const { text, fullText, attachments, commandId: causedBy, ...request } = turn;
   return [
     {
       causedBy,
@@ -36,6 +36,7 @@ export const startRequested = (threadId: ThreadId, turn: QueuedTurn): ReadonlyAr
         turnId: turn.turnId,
         role: "user",
         text,
+        ...(fullText && { fullText }),
         offset: 0,
         streaming: false,
         attachments,

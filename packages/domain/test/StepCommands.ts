@@ -258,6 +258,7 @@ const serverCommand = (
         messageId: MessageId.make(`import-${commandId}`),
         role: "user",
         text: "Old",
+        attachments: [],
         createdAt: AT,
       };
     case "thread.activity.append":

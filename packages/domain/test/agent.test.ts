@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest";
 import { CheckpointRef, MessageId, ProviderSessionId, type TurnId } from "@heddle/contracts/Ids";
+import type { CheckpointFile } from "@heddle/contracts/Model";
 import { SERVER_COMMAND_TYPES } from "@heddle/contracts/Commands";
 import { isServerCommand } from "../src/ServerCommand.ts";
 import {
@@ -93,8 +94,10 @@ describe("thread.turn.complete", () => {
 });
 
 describe("thread.turn.diff.complete", () => {
-  const files = [{ path: "a.ts", kind: "modified", additions: 2, deletions: 1 }] as const;
-  const diff = (turnId: TurnId, turnCount: number) =>
+  const usual: ReadonlyArray<CheckpointFile> = [
+    { path: "a.ts", kind: "modified", additions: 2, deletions: 1 },
+  ];
+  const diff = (turnId: TurnId, turnCount: number, files = usual) =>
     server({
       type: "thread.turn.diff.complete",
       turnId,
@@ -112,12 +115,33 @@ describe("thread.turn.diff.complete", () => {
       turnCount: 1,
       checkpointRef: "refs/heddle/t1/1/end",
       status: "ready",
-      files,
+      files: usual,
       assistantMessageId: "reply",
       completedAt: NOW,
     });
     given(aThread, running("m1")).when(diff(m1, 1)).gives(recorded);
     given(aThread, running("m1"), turnCompleted("m1")).when(diff(m1, 1)).gives(recorded);
+  });
+
+  it("lists the first 1,000 files, fewer where their paths are long, and counts the others", () => {
+    const file = (path: string): CheckpointFile => ({ path, kind: "added", additions: 1, deletions: 0 });
+    const short = Array.from({ length: 1001 }, (_, index) => file(`${index}.ts`));
+    const long = Array.from({ length: 20 }, (_, index) => file(`${index}`.padStart(4096, "x")));
+    const listed = (files: ReadonlyArray<CheckpointFile>, filesOmitted: number) =>
+      event("thread.turn-diff-completed", {
+        threadId: "t1",
+        turnId: m1,
+        turnCount: 1,
+        checkpointRef: "refs/heddle/t1/1/end",
+        status: "ready",
+        files,
+        filesOmitted,
+        assistantMessageId: "reply",
+        completedAt: NOW,
+      });
+    const world = given(aThread, running("m1"));
+    world.when(diff(m1, 1, short)).gives(listed(short.slice(0, 1000), 1));
+    world.when(diff(m1, 1, long)).gives(listed(long.slice(0, 16), 4));
   });
 
   it("is refused for a turn that the thread does not have, or has under another count", () => {
@@ -174,6 +198,7 @@ describe("what an agent says and does", () => {
           messageId: MessageId.make("old"),
           role: "user",
           text: "Long ago",
+          attachments: [],
           createdAt: "2020-01-01T00:00:00.000Z",
         }),
       )

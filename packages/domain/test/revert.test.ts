@@ -46,12 +46,18 @@ const reverted = (
     skipped: files.length > 0 ? SKIPPED : [],
     safetyRef: "refs/heddle/safety",
   });
-const complete = (turnCount: number, files: ReadonlyArray<string> = []) =>
+const complete = (
+  turnCount: number,
+  files: ReadonlyArray<string> = [],
+  skipped: ReadonlyArray<{ readonly path: string; readonly reason: string }> = files.length > 0
+    ? SKIPPED
+    : [],
+) =>
   server({
     type: "thread.checkpoint.revert.complete",
     turnCount,
     files,
-    skipped: files.length > 0 ? SKIPPED : [],
+    skipped,
     safetyRef: CheckpointRef.make("refs/heddle/safety"),
   });
 
@@ -107,6 +113,26 @@ describe("thread.checkpoint.revert.complete", () => {
     given(three, revertRequested(1))
       .when(complete(1, ["a.ts", "b.ts"]))
       .gives(reverted(1, ["m2", "m3"], "m1", ["a.ts", "b.ts"]));
+  });
+
+  it("lists the first 1,000 paths, and counts the others", () => {
+    const files = Array.from({ length: 1200 }, (_, index) => `${index}.ts`);
+    const skipped = files.map((path) => ({ path, reason: "It is a folder now." }));
+    given(three, revertRequested(1))
+      .when(complete(1, files, skipped))
+      .gives(
+        event("thread.reverted", {
+          threadId: "t1",
+          turnCount: 1,
+          removedTurnIds: [turnOf("m2"), turnOf("m3")],
+          latestTurnId: turnOf("m1"),
+          files: files.slice(0, 1000),
+          filesOmitted: 200,
+          skipped: skipped.slice(0, 1000),
+          skippedOmitted: 200,
+          safetyRef: "refs/heddle/safety",
+        }),
+      );
   });
 
   it("may take every turn away, or none", () => {

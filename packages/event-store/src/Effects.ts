@@ -4,7 +4,8 @@
  */
 import type { EventId } from "@heddle/contracts/Ids";
 import { Clock, Context, Effect, Layer, Schema } from "effect";
-import { SqlClient, type SqlError } from "effect/sql";
+import { SqlClient, type SqlError, type Statement } from "effect/sql";
+import { inList } from "@heddle/sql/InList";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 
 export interface NewEffect {
@@ -62,6 +63,8 @@ export class Effects extends Context.Service<
     readonly bury: (effectId: number, outcome: string) => Effect.Effect<void, SqlError.SqlError>;
     /** At start: what a dead process had claimed is open again, with its attempts counted. */
     readonly releaseClaims: Effect.Effect<void, SqlError.SqlError>;
+    /** The same, but for those that are being carried out: after a claim of which it is not known whether it stood. */
+    readonly releaseLost: (carriedOut: ReadonlyArray<number>) => Effect.Effect<void, SqlError.SqlError>;
   }
 >()("heddle/event-store/Effects") {
   static readonly layer = Layer.effect(
@@ -98,6 +101,14 @@ export class Effects extends Context.Service<
                 lease_owner = NULL, lease_until = NULL, updated_at = ${at}
             WHERE effect_id = ${effectId}`,
         ).pipe(Effect.asVoid, sql.withTransaction);
+
+      // The first condition is the one by which SQLite finds the index of open effects.
+      const release = (more: Statement.Fragment) =>
+        sql`UPDATE orchestration_effects SET status = 'pending', lease_owner = NULL, lease_until = NULL
+          WHERE status IN ('pending', 'claimed') AND status = 'claimed' ${more}`.pipe(
+          Effect.asVoid,
+          sql.withTransaction,
+        );
 
       return Effects.of({
         insert: (effects) =>
@@ -146,10 +157,9 @@ export class Effects extends Context.Service<
         complete: (effectId, outcome) => settle(effectId, "done", outcome),
         retry: (effectId, dueAt, outcome) => settle(effectId, "pending", outcome, dueAt),
         bury: (effectId, outcome) => settle(effectId, "dead", outcome),
-        // The first condition is the one by which SQLite finds the index of open effects.
-        releaseClaims: sql`UPDATE orchestration_effects
-          SET status = 'pending', lease_owner = NULL, lease_until = NULL
-          WHERE status IN ('pending', 'claimed') AND status = 'claimed'`.pipe(Effect.asVoid),
+        releaseClaims: release(sql``),
+        releaseLost: (carriedOut) =>
+          release(sql`AND NOT ${inList(sql, "effect_id", carriedOut.map(String))}`),
       });
     }),
   );

@@ -28,9 +28,8 @@ export class StreamVersionConflict extends Schema.TaggedError<StreamVersionConfl
 
 export interface ReadAll {
   readonly fromSequenceExclusive: number;
-  /** Events at most; a page also ends at about 4 MiB of payloads. */
   readonly limit: number;
-  /** Where it is to end before that, in bytes of payloads. One event always fits. */
+  /** Bytes of payloads at which the page ends before that; one event always fits. */
   readonly maxBytes?: number;
 }
 
@@ -72,8 +71,6 @@ export interface EventReads {
   ) => Effect.Effect<number, SqlError.SqlError>;
 }
 
-const PAGE_BYTES = 4 * 1024 * 1024;
-
 /** The reads of the log on one connection. */
 export const eventReads = (sql: SqlClient.SqlClient): EventReads => {
   const at = placeholders(sql);
@@ -113,7 +110,7 @@ interface PageSource {
   readonly limit: string;
 }
 
-/** The sizes are asked for first, which reads no payload: so a page is bounded before any of it is in memory. */
+/** Where bytes count, the sizes are asked for first, which reads no payload: no page is larger in memory than it may be. */
 const pagedRead = (sql: SqlClient.SqlClient, { where, order, limit }: PageSource) => {
   const rest = `FROM orchestration_events WHERE ${where} ORDER BY ${order} LIMIT ${limit}`;
   const sizes = `SELECT octet_length(payload_json) ${rest}`;
@@ -122,15 +119,16 @@ const pagedRead = (sql: SqlClient.SqlClient, { where, order, limit }: PageSource
     key: ReadonlyArray<unknown>,
     bounds: { readonly limit: number; readonly maxBytes?: number },
   ) {
-    const bytes = yield* selectValues(sql, sizes, [...key, bounds.limit]);
-    const count = countWithin(bytes, bounds.maxBytes ?? PAGE_BYTES);
-    if (count === 0) return EMPTY_PAGE;
+    let count = bounds.limit;
+    if (bounds.maxBytes !== undefined) {
+      const bytes = yield* selectValues(sql, sizes, [...key, bounds.limit]);
+      const fitting = countWithin(bytes, bounds.maxBytes);
+      if (fitting < bytes.length) count = fitting;
+    }
     const values = yield* selectValues(sql, rows, [...key, count]);
-    return decodePage(values, count === bytes.length && count < bounds.limit);
+    return decodePage(values, values.length < count);
   });
 };
-
-const EMPTY_PAGE: EventPage = { events: [], unreadable: [], last: undefined, atEnd: true };
 
 /** How many rows of these sizes fit, one at least. */
 const countWithin = (sizes: ReadonlyArray<ReadonlyArray<unknown>>, maxBytes: number): number => {

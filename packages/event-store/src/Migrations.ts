@@ -11,6 +11,9 @@ import { migration as diffBlobs } from "./migrations/003_checkpoint_diff_blobs.t
 import { migration as sessionRuntime } from "./migrations/004_provider_session_runtime.ts";
 import { migration as projections } from "./migrations/005_projections.ts";
 import { migration as effects } from "./migrations/006_orchestration_effects.ts";
+import { migration as blobs } from "./migrations/007_orchestration_blobs.ts";
+import { migration as quarantine } from "./migrations/008_orchestration_quarantine.ts";
+import { migration as streamSnapshots } from "./migrations/009_orchestration_stream_snapshots.ts";
 
 export interface Migration {
   readonly name: string;
@@ -25,6 +28,9 @@ export const MIGRATIONS: ReadonlyArray<Migration> = [
   sessionRuntime,
   projections,
   effects,
+  blobs,
+  quarantine,
+  streamSnapshots,
 ];
 
 /** The database's history is not the one this version of Heddle knows. Nothing was changed. */

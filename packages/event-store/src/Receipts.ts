@@ -4,8 +4,9 @@ import { CommandRejected } from "@heddle/contracts/Errors";
 import type { CommandId } from "@heddle/contracts/Ids";
 import { Context, Effect, Layer, Schema } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
-import { inList } from "@heddle/sql/InList";
+import { inListText } from "@heddle/sql/InList";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
+import { onConnection, placeholders } from "@heddle/sql/OnConnection";
 
 export interface Receipt {
   readonly commandId: CommandId;
@@ -62,11 +63,17 @@ export class Receipts extends Context.Service<
           "fingerprint",
         ],
       });
+      const { condition, parameter } = inListText(sql, "command_id", placeholders(sql)());
+      const select = `SELECT command_id, aggregate_kind, aggregate_id, accepted_at, result_sequence, error, fingerprint
+        FROM orchestration_command_receipts WHERE ${condition}`;
       return Receipts.of({
         find: (commandIds) =>
-          sql<ReceiptRow>`SELECT command_id, aggregate_kind, aggregate_id, accepted_at, result_sequence, error, fingerprint
-            FROM orchestration_command_receipts WHERE ${inList(sql, "command_id", commandIds)}`.pipe(
-            Effect.map((rows) => new Map(rows.map((row) => [row.command_id, fromRow(row)]))),
+          onConnection(sql, (connection) =>
+            connection.execute(select, [parameter(commandIds)], undefined),
+          ).pipe(
+            Effect.map(
+              (rows: ReadonlyArray<ReceiptRow>) => new Map(rows.map((row) => [row.command_id, fromRow(row)])),
+            ),
           ),
         insert: (receipts) =>
           insert(

@@ -38,6 +38,9 @@ describe("migrate", () => {
         "004_provider_session_runtime",
         "005_projections",
         "006_orchestration_effects",
+        "007_orchestration_blobs",
+        "008_orchestration_quarantine",
+        "009_orchestration_stream_snapshots",
       ]);
       const { ledger } = yield* contents;
       assert.deepStrictEqual(

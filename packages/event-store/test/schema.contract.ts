@@ -3,7 +3,7 @@
  * A type with `?` may be null.
  */
 export interface TableContract {
-  readonly columns: Readonly<Record<string, "TEXT" | "TEXT?" | "INTEGER" | "INTEGER?">>;
+  readonly columns: Readonly<Record<string, "TEXT" | "TEXT?" | "INTEGER" | "INTEGER?" | "BLOB">>;
   /** Columns of the primary key, in order; none where rows have only a unique constraint. */
   readonly key: ReadonlyArray<string>;
   readonly unique?: ReadonlyArray<ReadonlyArray<string>>;
@@ -151,6 +151,7 @@ const PROJECTED = {
       sequence: "INTEGER",
       created_at: "TEXT",
       updated_at: "TEXT",
+      full_text_json: "TEXT?",
     },
     key: ["message_id"],
     checks: ["role IN ('user', 'assistant', 'system')", "is_streaming IN (0, 1)"],
@@ -216,6 +217,7 @@ const PROJECTED = {
       files_json: "TEXT",
       assistant_message_id: "TEXT?",
       completed_at: "TEXT",
+      files_omitted: "INTEGER?",
     },
     key: [],
     unique: [["thread_id", "checkpoint_turn_count"]],
@@ -257,6 +259,35 @@ const PROJECTED = {
 } as const satisfies Record<string, TableContract>;
 
 const ADDED = {
+  orchestration_quarantine: {
+    columns: {
+      sequence: "INTEGER",
+      aggregate_kind: "TEXT",
+      stream_id: "TEXT",
+      event_type: "TEXT",
+      event_version: "INTEGER",
+      reason: "TEXT",
+      found_at: "TEXT",
+    },
+    key: ["sequence"],
+  },
+  orchestration_stream_snapshots: {
+    columns: {
+      aggregate_kind: "TEXT",
+      stream_id: "TEXT",
+      stream_version: "INTEGER",
+      fold_version: "INTEGER",
+      state_json: "TEXT",
+      created_at: "TEXT",
+    },
+    key: ["aggregate_kind", "stream_id"],
+    checks: ["aggregate_kind IN ('project', 'thread')", "stream_version >= 1", "fold_version >= 1"],
+  },
+  orchestration_blobs: {
+    columns: { hash: "TEXT", size: "INTEGER", content: "BLOB", created_at: "TEXT" },
+    key: ["hash"],
+    checks: ["size >= 0"],
+  },
   orchestration_effects: {
     columns: {
       effect_id: "INTEGER",

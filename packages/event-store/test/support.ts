@@ -12,13 +12,16 @@ import {
 import { CommandId, EventId } from "@heddle/contracts/Ids";
 import { Effect, Layer, Schema } from "effect";
 import { SqlClient } from "effect/sql";
+import { Blobs } from "../src/Blobs.ts";
 import { DiffBlobs } from "../src/DiffBlobs.ts";
 import { Effects } from "../src/Effects.ts";
 import { encodeEvent } from "../src/EventCodec.ts";
 import { EventStore } from "../src/EventStore.ts";
 import { migrate } from "../src/Migrations.ts";
+import { Quarantine } from "../src/Quarantine.ts";
 import { Receipts } from "../src/Receipts.ts";
 import { SessionRuntime } from "../src/SessionRuntime.ts";
+import { StreamSnapshots } from "../src/StreamSnapshots.ts";
 import { writerLayer } from "../src/SqliteDatabase.ts";
 
 /** A folder that is gone when the scope closes. */
@@ -44,9 +47,12 @@ export const freshDatabase = Layer.effect(
 /** Every service of the store on a fresh database. */
 export const freshStore = Layer.mergeAll(
   EventStore.layer,
+  Blobs.layer,
   Receipts.layer,
   Effects.layer,
   DiffBlobs.layer,
+  Quarantine.layer,
+  StreamSnapshots.layer,
   SessionRuntime.layer,
 ).pipe(Layer.provideMerge(freshDatabase));
 

@@ -7,19 +7,51 @@ import type { SessionState } from "@heddle/contracts/Events";
 import { EventId, type ThreadId, type TurnId } from "@heddle/contracts/Ids";
 import type { ModelSelection } from "@heddle/contracts/Model";
 import type { ThreadSummary } from "@heddle/contracts/ReadModel";
-import { SessionRuntime, type SessionRuntimeStatus } from "@heddle/event-store/SessionRuntime";
+import {
+  SessionRuntime,
+  type SessionRuntimeEntry,
+  type SessionRuntimeStatus,
+} from "@heddle/event-store/SessionRuntime";
 import { type AgentSession, type ProviderError, Providers } from "@heddle/providers/shared/Provider";
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Scope, Semaphore, Stream } from "effect";
+import {
+  Cause,
+  Context,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Schedule,
+  Scope,
+  Semaphore,
+  Stream,
+} from "effect";
 import { type AgentIngest, makeAgentIngest } from "./AgentIngest.ts";
 import { commandIdFrom } from "./DerivedId.ts";
 import { Engine } from "./Engine.ts";
 import { Feed } from "./Feed.ts";
 import type { CommandError, Origin } from "./GroupWriter.ts";
-import { diedAtOnce, exitOf, type SessionEnding, stateOf, stoppedWhileStarting } from "./SessionEnding.ts";
+import {
+  diedAtOnce,
+  exitOf,
+  notRecorded,
+  type SessionEnding,
+  stateOf,
+  stoppedWhileStarting,
+} from "./SessionEnding.ts";
 import { TurnCheckpoints } from "./TurnCheckpoints.ts";
 
 /** How an interrupted turn's agent is waited for before its process is ended. */
 const INTERRUPT_DEADLINE = "5 seconds";
+const ADAPTER_KEY = "acp";
+/** A thread whose session's end is not stored shows it as alive: a database that fails for a moment is waited for. */
+const untilStored = {
+  schedule: Schedule.spaced("1 second"),
+  times: 20,
+  while: (error: CommandError) => error._tag === "StoreUnavailable",
+};
+
+type SessionStarted = Extract<ProviderRuntimeEvent, { type: "session.started" }>;
 
 export interface LiveSession {
   readonly threadId: ThreadId;
@@ -150,7 +182,7 @@ function make() {
       session.ending ??= exited;
       const { ending } = session;
       const origin = yield* ingest.origin();
-      yield* captureEnd(session, origin);
+      yield* Effect.retry(captureEnd(session, origin), untilStored);
       const turnId = ingest.currentTurn()?.turnId;
       ingest.endTurn();
       yield* engine
@@ -163,7 +195,7 @@ function make() {
           },
           { ...origin, actor: "server" },
         )
-        .pipe(Effect.catchTag("CommandRejected", ignoreRejected));
+        .pipe(Effect.retry(untilStored), Effect.catchTag("CommandRejected", ignoreRejected));
       yield* setRuntimeStatus(session, ending.status === "error" ? "error" : "stopped");
       yield* settleTurn(session);
     });
@@ -229,15 +261,16 @@ function make() {
           Scope.provide(scope),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
         );
-      const started = yield* Deferred.make<Extract<ProviderRuntimeEvent, { type: "session.started" }>>();
-      const adapterKey = "acp";
+      const started = yield* Deferred.make<SessionStarted>();
+      // By the mark, not by the pid: a start that a crash cut short comes again with the same cause, and pids come back.
+      const instance = `${key}/${agent.processMark}`;
       const ingest = yield* makeAgentIngest({
         threadId,
-        adapterKey,
+        adapterKey: ADAPTER_KEY,
         engine,
         feed,
         scope,
-        instance: `${key}/${agent.pid}`,
+        instance,
         startedBy: origin,
         onStarted: (event) => Deferred.doneUnsafe(started, Effect.succeed(event)),
       });
@@ -256,6 +289,25 @@ function make() {
       sessions.set(threadId, session);
       // In no scope: it must outlive the process to record its end.
       yield* Effect.forkDetach(run(session));
+      yield* recordStart(session, started, previous, key, origin).pipe(
+        // A process that nobody knows of would outlive a crash.
+        Effect.tapError(() => {
+          session.ending ??= notRecorded;
+          return Effect.andThen(Scope.close(scope, Exit.void), Deferred.await(session.closed));
+        }),
+      );
+      return session;
+    });
+
+    /** Waits for the session's first word, and stores what a later turn, a reader or a recovery needs of it. */
+    const recordStart = Effect.fnUntraced(function* (
+      session: LiveSession,
+      started: Deferred.Deferred<SessionStarted>,
+      previous: SessionRuntimeEntry | undefined,
+      key: string,
+      origin: Origin,
+    ) {
+      const { threadId, model, agent, ingest } = session;
       const event = yield* Effect.raceFirst(
         Deferred.await(started),
         Effect.andThen(Deferred.await(session.closed), Effect.fail(diedAtOnce(model.provider))),
@@ -265,15 +317,19 @@ function make() {
         providerSessionId,
         threadId,
         providerName: model.provider,
-        adapterKey,
+        adapterKey: ADAPTER_KEY,
         providerThreadId: providerThreadId ?? null,
         status: "running",
         resumeCursor: agent.resumeCursor,
         runtimePayload: { pid: agent.pid, mark: agent.processMark },
       });
-      yield* setSession(threadId, `${key}/ready`, stateOf("ready", model, event), yield* ingest.origin());
+      yield* setSession(
+        threadId,
+        `${ingest.instance}/ready`,
+        stateOf("ready", model, event),
+        yield* ingest.origin(),
+      );
       if (previous && !event.resumed) yield* sayForgotten(threadId, key, capabilities, origin);
-      return session;
     });
 
     /** The agent's memory is not the transcript: where it starts afresh, the thread says so. */

@@ -1,10 +1,13 @@
 /** The engine with its parts on one database: what the server, the bench and tests build on. */
+import { Blobs } from "@heddle/event-store/Blobs";
 import { DiffBlobs } from "@heddle/event-store/DiffBlobs";
 import { Effects } from "@heddle/event-store/Effects";
 import { EventStore } from "@heddle/event-store/EventStore";
 import { migrate } from "@heddle/event-store/Migrations";
+import { Quarantine } from "@heddle/event-store/Quarantine";
 import { Receipts } from "@heddle/event-store/Receipts";
 import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
+import { StreamSnapshots } from "@heddle/event-store/StreamSnapshots";
 import { Reader, readerLayer, writerLayer } from "@heddle/event-store/SqliteDatabase";
 import type { Projector } from "@heddle/projections/Projector";
 import { Queries } from "@heddle/projections/Queries";
@@ -44,7 +47,16 @@ export const engineLayer = (filename: string, projectors?: ReadonlyArray<Project
     Layer.provide(GroupWriter.layer),
     Layer.provideMerge(Layer.mergeAll(Feed.layer, EffectSignal.layer, Runner.layer(projectors))),
     Layer.provideMerge(
-      Layer.mergeAll(EventStore.layer, Receipts.layer, Effects.layer, DiffBlobs.layer, SessionRuntime.layer),
+      Layer.mergeAll(
+        EventStore.layer,
+        Blobs.layer,
+        Receipts.layer,
+        Effects.layer,
+        DiffBlobs.layer,
+        Quarantine.layer,
+        StreamSnapshots.layer,
+        SessionRuntime.layer,
+      ),
     ),
     // The reader opens what the writer has created.
     Layer.provideMerge(Layer.unwrap(Effect.as(SqlClient.SqlClient, readSide(filename)))),

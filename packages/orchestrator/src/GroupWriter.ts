@@ -5,7 +5,7 @@ import {
   CommandRejected,
   InternalError,
   type ServerBusy,
-  type StoreUnavailable,
+  StoreUnavailable,
 } from "@heddle/contracts/Errors";
 import type { ActorKind, AggregateKind, EventEnvelope, EventMetadata } from "@heddle/contracts/Events";
 import { eventVersion } from "@heddle/contracts/Events";
@@ -21,18 +21,24 @@ import {
   type ProjectCommand,
   type ProjectState,
 } from "@heddle/domain/Project";
+import { projectSnapshot, threadSnapshot } from "@heddle/domain/FoldSnapshot";
 import { laneOf, reactionTo } from "@heddle/domain/Reaction";
 import { isServerCommand, type ServerCommand } from "@heddle/domain/ServerCommand";
 import { decideThread } from "@heddle/domain/Thread";
 import { evolveThread, initialThread, type ThreadState } from "@heddle/domain/ThreadState";
+import type { Blob } from "@heddle/event-store/Blob";
+import { Blobs } from "@heddle/event-store/Blobs";
 import { Effects, type NewEffect } from "@heddle/event-store/Effects";
 import { type EncodedEvent, encodeEvent } from "@heddle/event-store/EventCodec";
 import { EventStore } from "@heddle/event-store/EventStore";
+import { externalize } from "@heddle/event-store/Externalize";
+import { Quarantine, quarantiningReads } from "@heddle/event-store/Quarantine";
 import { type Receipt, Receipts } from "@heddle/event-store/Receipts";
+import { StreamSnapshots } from "@heddle/event-store/StreamSnapshots";
 import { Runner } from "@heddle/projections/Runner";
 import { Clock, Context, type Deferred, Effect, Exit, Layer } from "effect";
 import { SqlClient } from "effect/sql";
-import { Aggregate, type GroupStates } from "./Aggregate.ts";
+import { Aggregate, type GroupStates, StreamUnreadable } from "./Aggregate.ts";
 import { fingerprintOf } from "./Fingerprint.ts";
 import { findTakenMessageIds } from "./MessageIds.ts";
 
@@ -113,6 +119,7 @@ interface Parts {
   readonly store: EventStore["Service"];
   readonly receipts: Receipts["Service"];
   readonly effects: Effects["Service"];
+  readonly blobs: Blobs["Service"];
   readonly runner: Runner["Service"];
   readonly projects: Aggregate<ProjectState>;
   readonly threads: Aggregate<ThreadState>;
@@ -121,14 +128,31 @@ interface Parts {
 function make() {
   return Effect.gen(function* () {
     const store = yield* EventStore;
+    const states = {
+      reads: quarantiningReads(store, yield* Quarantine),
+      snapshots: yield* StreamSnapshots,
+    };
     const parts: Parts = {
       sql: yield* SqlClient.SqlClient,
       store,
       receipts: yield* Receipts,
       effects: yield* Effects,
+      blobs: yield* Blobs,
       runner: yield* Runner,
-      projects: new Aggregate(store, "project", initialProject, evolveProject),
-      threads: new Aggregate(store, "thread", initialThread, evolveThread),
+      projects: new Aggregate({
+        ...states,
+        kind: "project",
+        initial: initialProject,
+        evolve: evolveProject,
+        snapshot: projectSnapshot,
+      }),
+      threads: new Aggregate({
+        ...states,
+        kind: "thread",
+        initial: initialThread,
+        evolve: evolveThread,
+        snapshot: threadSnapshot,
+      }),
     };
     return GroupWriter.of({
       write: (group, head) => writeGroup(parts, group, head),
@@ -161,6 +185,7 @@ const writeGroup = Effect.fn("GroupWriter.write")(function* (
   const answers: Array<readonly [Submission, Answer]> = [];
   const events: Array<EncodedEvent> = [];
   const effects: Array<NewEffect> = [];
+  const blobs: Array<Blob> = [];
   const receipts: Array<Receipt> = [];
   const bugs: Array<readonly [CommandId, unknown]> = [];
 
@@ -180,10 +205,15 @@ const writeGroup = Effect.fn("GroupWriter.write")(function* (
         const effect = effectOf(encoded.event, millis);
         if (effect) effects.push(effect);
       }
+      for (const blob of handled.blobs) blobs.push(blob);
       known.set(command.commandId, handled.receipt);
       receipts.push(handled.receipt);
       answers.push([submission, answerOf(handled.receipt)]);
     } catch (cause) {
+      if (cause instanceof StreamUnreadable) {
+        answers.push([submission, Exit.fail(unreadable(cause))]);
+        continue;
+      }
       // A bug in one decision fails that command alone.
       bugs.push([command.commandId, cause]);
       answers.push([submission, Exit.fail(internalError(command.commandId))]);
@@ -192,8 +222,11 @@ const writeGroup = Effect.fn("GroupWriter.write")(function* (
   for (const [commandId, cause] of bugs) yield* Effect.logError(internalError(commandId).message, cause);
 
   const envelopes = events.map(({ event }) => event);
+  yield* parts.blobs.insert(blobs);
   yield* parts.store.append(events);
   yield* parts.effects.insert(effects);
+  yield* group.projects.storeSnapshots;
+  yield* group.threads.storeSnapshots;
   // 5. Projections: each touched row once.
   const moveCursors = yield* parts.runner.project(envelopes);
   // 6. Receipts, and the answers that the caller gives after the commit.
@@ -221,11 +254,21 @@ const loadStates = Effect.fnUntraced(function* (group: Group, submissions: Reado
   }
   yield* group.threads.load(threadIds);
   for (const threadId of threadIds) {
-    const projectId = projectOf(group.threads.get(threadId).state);
+    const projectId = readableProjectOf(group, threadId);
     if (projectId !== undefined) projectIds.add(projectId);
   }
   yield* group.projects.load(projectIds);
 });
+
+/** Commands of a thread that cannot be read are refused one by one, each when its turn comes. */
+const readableProjectOf = (group: Group, threadId: string) => {
+  try {
+    return projectOf(group.threads.get(threadId).state);
+  } catch (error) {
+    if (error instanceof StreamUnreadable) return undefined;
+    throw error;
+  }
+};
 
 /** Decides one command, folds its events into the group's states, and makes its receipt. Throws on a bug. */
 const handle = (group: Group, { command, origin, fingerprint }: Submission, head: number) => {
@@ -233,13 +276,14 @@ const handle = (group: Group, { command, origin, fingerprint }: Submission, head
   const { commandId } = command;
   let error: CommandRejected | null = null;
   let events: ReadonlyArray<EncodedEvent> = [];
+  const blobs: Array<Blob> = [];
   if (isRejection(decision)) {
     const { code, message } = decision;
     error = new CommandRejected({ commandId, commandType: command.type, code, message });
   } else {
     const { version } = states.get(aggregateId);
-    events = decision.map((event, index) =>
-      encodeEvent(
+    events = decision.map((event, index) => {
+      const stored = externalize(
         envelope(event, commandId, origin, {
           sequence: head + index + 1,
           index,
@@ -248,8 +292,10 @@ const handle = (group: Group, { command, origin, fingerprint }: Submission, head
           streamVersion: version + index + 1,
           occurredAt: group.now,
         }),
-      ),
-    );
+      );
+      for (const blob of stored.blobs) blobs.push(blob);
+      return encodeEvent(stored.event);
+    });
     for (const { event } of events) states.apply(aggregateId, event);
     if (command.type === "thread.turn.start") group.takenMessageIds.add(command.message.messageId);
   }
@@ -263,7 +309,7 @@ const handle = (group: Group, { command, origin, fingerprint }: Submission, head
     error,
     fingerprint,
   };
-  return { events, receipt };
+  return { events, blobs, receipt };
 };
 
 interface Decided {
@@ -381,6 +427,9 @@ const repeatedAnswer = (receipt: Receipt, fingerprint: string): Answer =>
 
 const answerOf = (receipt: Receipt): Answer =>
   receipt.error === null ? Exit.succeed({ sequence: receipt.resultSequence }) : Exit.fail(receipt.error);
+
+const unreadable = ({ message }: StreamUnreadable): StoreUnavailable =>
+  new StoreUnavailable({ operation: "load", retryable: false, message });
 
 const internalError = (commandId: CommandId): InternalError =>
   new InternalError({

@@ -203,7 +203,7 @@ export class Reactions extends Context.Service<
           const { thread } = yield* threadAndProject(threadId);
           if (!thread.forkedFrom) return "not a fork";
           const history = yield* queries.history(thread.forkedFrom.threadId, thread.forkedFrom.turnCount);
-          for (const { messageId, role, text, createdAt } of history) {
+          for (const { messageId, role, text, fullText, attachments, createdAt } of history) {
             yield* engine.dispatch(
               {
                 type: "thread.message.import",
@@ -212,6 +212,8 @@ export class Reactions extends Context.Service<
                 messageId: messageIdFrom(threadId, messageId),
                 role,
                 text,
+                ...(fullText && { fullText }),
+                attachments,
                 createdAt,
               },
               origin,

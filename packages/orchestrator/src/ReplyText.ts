@@ -3,11 +3,14 @@
  * have gathered. Offsets (UTF-16 code units) let a reader join both without doubling a character.
  */
 import type { MessageId, ThreadId } from "@heddle/contracts/Ids";
+import { textHead } from "@heddle/event-store/TextHead";
 import { Effect, Fiber, type Scope } from "effect";
 import type { Feed } from "./Feed.ts";
 
 const SEGMENT_CHARACTERS = 4096;
 const SEGMENT_DELAY = "500 millis";
+/** What comes at once may be longer; it is stored in segments of at most so many bytes of UTF-8. */
+const MAX_SEGMENT_BYTES = 16 * 1024;
 
 export interface Segment {
   readonly messageId: MessageId;
@@ -30,6 +33,19 @@ interface Item {
   characters: number;
 }
 
+/** What is pending, in pieces; the message ends with the last of them where `ends` says so. */
+const segmentsOf = ({ messageId, stored, pending }: OpenMessage, ends: boolean): ReadonlyArray<Segment> => {
+  const segments: Array<Segment> = [];
+  let at = 0;
+  do {
+    const text = textHead(pending.slice(at, at + MAX_SEGMENT_BYTES), MAX_SEGMENT_BYTES);
+    const offset = stored + at;
+    at += text.length;
+    segments.push({ messageId, offset, text, last: ends && at === pending.length });
+  } while (at < pending.length);
+  return segments;
+};
+
 export interface ReplyTextOptions<E> {
   readonly threadId: ThreadId;
   readonly feed: Feed["Service"];
@@ -48,13 +64,23 @@ export const makeReplyText = <E>(options: ReplyTextOptions<E>) => {
   let open: OpenMessage | undefined;
   let latest: MessageId | null = null;
   let timer: Fiber.Fiber<void> | undefined;
+  /** Segments that are not known to be stored: one whose store failed goes again as it was, before what comes after. */
+  const unstored: Array<Segment> = [];
+
+  const storeAll = Effect.gen(function* () {
+    for (let next = unstored[0]; next; next = unstored[0]) {
+      yield* options.store(next);
+      unstored.shift();
+    }
+  });
 
   const storePending = Effect.suspend(() => {
-    if (!open || open.pending === "") return Effect.void;
-    const segment = { messageId: open.messageId, offset: open.stored, text: open.pending, last: false };
-    open.stored += open.pending.length;
-    open.pending = "";
-    return options.store(segment);
+    if (open && open.pending !== "") {
+      unstored.push(...segmentsOf(open, false));
+      open.stored += open.pending.length;
+      open.pending = "";
+    }
+    return storeAll;
   });
 
   const stopTimer = Effect.suspend(() => {
@@ -84,9 +110,9 @@ export const makeReplyText = <E>(options: ReplyTextOptions<E>) => {
   /** Ends the open message: what is left of it is stored as its last segment. */
   const complete = Effect.suspend(() => {
     if (!open) return Effect.void;
-    const segment = { messageId: open.messageId, offset: open.stored, text: open.pending, last: true };
+    unstored.push(...segmentsOf(open, true));
     open = undefined;
-    return Effect.andThen(stopTimer, options.store(segment));
+    return Effect.andThen(stopTimer, storeAll);
   });
 
   /** The message that takes the item's next words. */

@@ -21,6 +21,14 @@ export const diedAtOnce = (provider: string): ProviderError =>
     message: `${provider} ended before its session began; the session's last error says more.`,
   });
 
+/** The database did not take the session: it is ended, and started again with the next try. */
+export const notRecorded: SessionEnding = {
+  status: "error",
+  turnStatus: "error",
+  reason: "The session could not be stored.",
+  waiting: "continue",
+};
+
 /** The session as the thread shows it, without a turn. */
 export const stateOf = (
   status: SessionState["status"],

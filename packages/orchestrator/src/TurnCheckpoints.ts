@@ -81,17 +81,22 @@ export class TurnCheckpoints extends Context.Service<
             ),
           ),
         );
-        yield* engine.dispatch(
-          {
-            type: "thread.turn.diff.complete",
-            commandId: commandIdFrom("diff", turnId),
-            threadId,
-            turnId,
-            turnCount,
-            assistantMessageId,
-            ...result,
-          },
-          origin,
+        yield* (
+          engine
+            .dispatch(
+              {
+                type: "thread.turn.diff.complete",
+                commandId: commandIdFrom("diff", turnId),
+                threadId,
+                turnId,
+                turnCount,
+                assistantMessageId,
+                ...result,
+              },
+              origin,
+            )
+            // It was recorded before a crash or a failed write; the first record stands.
+            .pipe(Effect.catchTag("CommandIdConflict", (conflict) => Effect.logDebug(conflict.message)))
         );
       });
 

@@ -3,6 +3,7 @@ import type { EventEnvelope } from "@heddle/contracts/Events";
 import type { ThreadId } from "@heddle/contracts/Ids";
 import type { Attachment } from "@heddle/contracts/Model";
 import type { Reaction } from "@heddle/domain/Reaction";
+import { Blobs } from "@heddle/event-store/Blobs";
 import { EventStore } from "@heddle/event-store/EventStore";
 import { Queries } from "@heddle/projections/Queries";
 import { Context, Effect, Layer } from "effect";
@@ -13,13 +14,12 @@ import type { CommandError, Origin } from "./GroupWriter.ts";
 import { TurnCheckpoints } from "./TurnCheckpoints.ts";
 import { resolveWorkspace } from "./Workspace.ts";
 
-type ReadFailure =
-  | Effect.Error<Queries["Service"]["shellSnapshot"]>
-  | Effect.Error<EventStore["Service"]["head"]>;
+type ReadFailure = Effect.Error<Queries["Service"]["snapshot"]> | Effect.Error<EventStore["Service"]["head"]>;
 type StartFailure =
   | SessionFailure
   | ReadFailure
-  | Effect.Error<ReturnType<EventStore["Service"]["readById"]>>;
+  | Effect.Error<ReturnType<EventStore["Service"]["readById"]>>
+  | Effect.Error<ReturnType<Blobs["Service"]["dataOf"]>>;
 
 type TurnStart = Extract<Reaction, { kind: "turn.start" }>;
 
@@ -47,6 +47,7 @@ export class TurnStarter extends Context.Service<
     TurnStarter,
     Effect.gen(function* () {
       const store = yield* EventStore;
+      const blobs = yield* Blobs;
       const queries = yield* Queries;
       const engine = yield* Engine;
       const sessions = yield* AgentSessions;
@@ -66,7 +67,13 @@ export class TurnStarter extends Context.Service<
         if (!said || (said.eventType !== "thread.message-sent" && said.eventType !== "thread.turn-queued")) {
           return undefined;
         }
-        const { text, attachments } = said.payload;
+        const text = yield* blobs.textOf(said.payload);
+        const attachments = yield* Effect.forEach(said.payload.attachments, (attachment) =>
+          Effect.map(blobs.dataOf(attachment), (data): Attachment => {
+            const { name, mimeType } = attachment;
+            return { name, mimeType, data };
+          }),
+        );
         return { request, text, attachments } satisfies Prompt;
       });
 

@@ -5,7 +5,7 @@
 import { realpath, stat } from "node:fs/promises";
 import { sep } from "node:path";
 import type { Project } from "@heddle/contracts/ReadModel";
-import { Effect, Schema } from "effect";
+import { Context, Effect, Schema } from "effect";
 
 export class WorkspaceUnavailable extends Schema.TaggedError<WorkspaceUnavailable>()("WorkspaceUnavailable", {
   path: Schema.String,
@@ -27,16 +27,26 @@ export const resolveWorkspace = Effect.fn("resolveWorkspace")(function* (
   });
 });
 
-const realFolder = (path: string) =>
-  Effect.tryPromise({
-    try: async () => {
-      const real = await realpath(path);
-      return (await stat(real)).isDirectory() ? real : undefined;
-    },
-    catch: () => unavailable(path),
-  }).pipe(
-    Effect.flatMap((real) => (real === undefined ? Effect.fail(unavailable(path)) : Effect.succeed(real))),
-  );
+/** Follows links to the folder that is meant, or gives undefined for what is none. By default the file system is asked. */
+export const RealFolder = Context.Reference<(path: string) => Effect.Effect<string | undefined>>(
+  "heddle/orchestrator/RealFolder",
+  {
+    defaultValue: () => (path) =>
+      Effect.promise(async () => {
+        try {
+          const real = await realpath(path);
+          return (await stat(real)).isDirectory() ? real : undefined;
+        } catch {
+          return undefined;
+        }
+      }),
+  },
+);
+
+const realFolder = Effect.fnUntraced(function* (path: string) {
+  const find = yield* RealFolder;
+  return (yield* find(path)) ?? (yield* unavailable(path));
+});
 
 const unavailable = (path: string) =>
   new WorkspaceUnavailable({

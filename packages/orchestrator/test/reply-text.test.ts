@@ -51,6 +51,38 @@ describe("the words of a reply", () => {
     }).pipe(Effect.provide(Feed.layer), Effect.scoped),
   );
 
+  it.effect("are stored in segments of at most 16 KiB where they come at once, in whole characters", () =>
+    Effect.gen(function* () {
+      const { reply, stored } = yield* replyText;
+      const text = `a${"🧵".repeat(20_000)}`;
+      yield* reply.finish("a", text);
+      assert.isAbove(stored.length, 4);
+      for (const segment of stored) {
+        assert.isAtMost(Buffer.byteLength(segment.text), 16 * 1024);
+        assert.isTrue(segment.text.isWellFormed());
+      }
+      assert.deepStrictEqual(joined(stored), { "a/0": text });
+      assert.strictEqual(
+        stored.findIndex(({ last }) => last),
+        stored.length - 1,
+      );
+    }).pipe(Effect.provide(Feed.layer), Effect.scoped),
+  );
+
+  it.effect("end with their last segment where what is left is long", () =>
+    Effect.gen(function* () {
+      const { reply, stored } = yield* replyText;
+      // Less than is stored at once, in characters, and more than one segment in bytes.
+      yield* reply.append("a", "x".repeat(4000));
+      yield* reply.finish("a", `${"x".repeat(4000)}${"𝒳".repeat(6000)}`);
+      assert.deepStrictEqual(
+        stored.map(({ last }) => last),
+        [...stored.slice(1).map(() => false), true],
+      );
+      assert.deepStrictEqual(joined(stored), { "a/0": `${"x".repeat(4000)}${"𝒳".repeat(6000)}` });
+    }).pipe(Effect.provide(Feed.layer), Effect.scoped),
+  );
+
   it.effect("go on in a message of their own after something else came between", () =>
     Effect.gen(function* () {
       const { reply, stored } = yield* replyText;

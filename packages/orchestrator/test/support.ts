@@ -59,3 +59,10 @@ export const startTurn = (threadId: string, messageId: string, text = "hello"): 
   message: { messageId, role: "user", text, attachments: [] },
   createdAt: AT,
 });
+
+export const rename = (threadId: string, title: string): ClientCommandInput => ({
+  type: "thread.meta.update",
+  commandId: `rename-${threadId}-${title.replaceAll(" ", "-")}`,
+  threadId,
+  title,
+});

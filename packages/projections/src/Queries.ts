@@ -16,7 +16,7 @@ import type {
 } from "@heddle/contracts/ReadModel";
 import { inList } from "@heddle/sql/InList";
 import { Context, Effect, Layer, type Schema } from "effect";
-import { SqlClient, type SqlError } from "effect/sql";
+import { SqlClient, type SqlError, type Statement } from "effect/sql";
 import {
   activityRows,
   approvalRows,
@@ -29,10 +29,17 @@ import {
   turnRows,
 } from "./Rows.ts";
 
-/** A page of a thread ends at about this many bytes of text, attachments and payloads. */
+/** A page of a thread ends at about this many bytes of text, attachments, payloads and lists of files. */
 const PAGE_BYTES = 1_048_576;
 /** What an entry costs beside them. */
 const ENTRY_BYTES = 300;
+
+export interface ShellPage {
+  /** All threads without it. */
+  readonly limit?: number;
+  /** Thread after which the page begins; the first page without it. */
+  readonly after?: ThreadId;
+}
 
 export interface ThreadPage {
   readonly threadId: ThreadId;
@@ -53,8 +60,8 @@ export class Queries extends Context.Service<
   Queries,
   {
     readonly snapshot: Effect.Effect<Snapshot, ReadFailure>;
-    /** Without what was deleted. */
-    readonly shellSnapshot: Effect.Effect<ShellSnapshot, ReadFailure>;
+    /** Without what was deleted. Costs what the page holds: the rows of other threads are not looked at. */
+    readonly shellSnapshot: (page: ShellPage) => Effect.Effect<ShellSnapshot, ReadFailure>;
     readonly threadSnapshot: (page: ThreadPage) => Effect.Effect<ThreadSnapshot, ReadFailure | NotFound>;
     /** A thread without its history, deleted ones too; undefined where there is none. */
     readonly thread: (threadId: ThreadId) => Effect.Effect<ThreadSummary | undefined, ReadFailure>;
@@ -84,13 +91,8 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
     SELECT min(last_applied_sequence) AS sequence FROM projection_state`.pipe(
     Effect.map((rows) => rows[0]?.sequence ?? 0),
   );
-  const openApprovals = (threadId?: ThreadId) =>
-    select(
-      sql,
-      approvalRows,
-      sql`WHERE status = 'pending' ${threadId === undefined ? sql.literal("") : sql`AND thread_id = ${threadId}`}
-        ORDER BY sequence`,
-    );
+  const openApprovals = (ofThreads: Statement.Fragment) =>
+    select(sql, approvalRows, sql`WHERE status = 'pending' AND ${ofThreads} ORDER BY sequence`);
 
   const snapshot = Effect.gen(function* () {
     const sequence = yield* snapshotSequence;
@@ -119,12 +121,22 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
     };
   });
 
-  const shellSnapshot = Effect.gen(function* () {
+  const shellSnapshot = Effect.fnUntraced(function* ({ limit, after }: ShellPage) {
     const sequence = yield* snapshotSequence;
     const projects = yield* select(sql, projectRows, sql`WHERE deleted_at IS NULL ORDER BY project_id`);
-    const heads = yield* select(sql, threadRows, sql`WHERE deleted_at IS NULL ORDER BY thread_id`);
-    const sessions = byThread(yield* select(sql, sessionRows, sql``));
-    const approvals = byThread(yield* openApprovals());
+    const from: string = after ?? "";
+    // One more than the page holds says whether there is a next one.
+    const found = yield* select(
+      sql,
+      threadRows,
+      sql`WHERE deleted_at IS NULL AND thread_id > ${from} ORDER BY thread_id
+        ${limit === undefined ? sql.literal("") : sql`LIMIT ${limit + 1}`}`,
+    );
+    const heads = found.slice(0, limit);
+    const last = heads.at(-1)?.threadId ?? null;
+    const ofPage = sql`thread_id > ${from} AND thread_id <= ${last}`;
+    const sessions = byThread(yield* select(sql, sessionRows, sql`WHERE ${ofPage}`));
+    const approvals = byThread(yield* openApprovals(ofPage));
     return {
       snapshotSequence: sequence,
       projects,
@@ -133,6 +145,7 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
         session: sessions(head.threadId)[0] ?? null,
         pendingApprovals: approvals(head.threadId),
       })),
+      nextCursor: heads.length < found.length ? last : null,
     };
   });
 
@@ -140,31 +153,52 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
     const [head] = yield* select(sql, threadRows, sql`WHERE thread_id = ${threadId}`);
     if (head === undefined) return undefined;
     const [session] = yield* select(sql, sessionRows, sql`WHERE thread_id = ${threadId}`);
-    const pendingApprovals = yield* openApprovals(threadId);
+    const pendingApprovals = yield* openApprovals(sql`thread_id = ${threadId}`);
     return { ...head, session: session ?? null, pendingApprovals };
   });
 
   /** Where a page begins: the lowest sequence that still fits, and whether there is more below it. */
   const pageStart = Effect.fnUntraced(function* ({ threadId, limit }: ThreadPage, before: number) {
     // octet_length, since length counts characters, and stops at a NUL.
-    const newest = (table: string, bytes: string) =>
-      sql<{ sequence: number; bytes: number }>`
-        SELECT sequence, ${sql.literal(bytes)} AS bytes FROM ${sql(table)}
+    const newest = (table: string, columns: ReadonlyArray<string>, counts: 0 | 1) => {
+      const bytes = columns.map((column) => `coalesce(octet_length(${column}), 0)`).join(" + ");
+      return sql<{ sequence: number; turnId: string | null; bytes: number; counts: 0 | 1 }>`
+        SELECT sequence, turn_id AS "turnId", ${sql.literal(bytes)} AS bytes, ${counts} AS counts
+        FROM ${sql(table)}
         WHERE thread_id = ${threadId} AND sequence < ${before} ORDER BY sequence DESC LIMIT ${limit + 1}`;
+    };
     const entries = [
-      ...(yield* newest("projection_thread_messages", "octet_length(text) + octet_length(attachments_json)")),
-      ...(yield* newest("projection_thread_activities", "octet_length(payload_json)")),
+      ...(yield* newest("projection_thread_messages", ["text", "full_text_json", "attachments_json"], 1)),
+      ...(yield* newest("projection_thread_activities", ["payload_json"], 1)),
+      // Not counted, but they fill the page as well.
+      ...(yield* newest("projection_pending_approvals", ["detail_json", "questions_json"], 0)),
     ].toSorted((left, right) => right.sequence - left.sequence);
+    const files = yield* filesBytes(entries);
     let bytes = 0;
     let taken = 0;
-    for (const entry of entries) {
-      bytes += entry.bytes + ENTRY_BYTES;
-      if (taken === limit || (taken > 0 && bytes > PAGE_BYTES)) break;
-      taken += 1;
+    let from = 0;
+    for (const { sequence, turnId, counts, ...entry } of entries) {
+      // A turn's files come with the first of its entries.
+      bytes += entry.bytes + ENTRY_BYTES + ((turnId !== null && files.get(turnId)) || 0);
+      if ((counts && taken === limit) || (taken > 0 && bytes > PAGE_BYTES)) return { from, hasMore: true };
+      if (turnId !== null) files.delete(turnId);
+      if (counts) from = sequence;
+      taken += counts;
     }
-    const hasMore = taken < entries.length;
-    return { from: hasMore ? (entries[taken - 1]?.sequence ?? 0) : 0, hasMore };
+    return { from: 0, hasMore: false };
   });
+
+  /** How long the list of files is that each turn of some entries changed. */
+  const filesBytes = (entries: ReadonlyArray<{ readonly turnId: string | null }>) => {
+    const turnIds = new Set(entries.flatMap(({ turnId }) => turnId ?? []));
+    return sql<{ turnId: string; bytes: number }>`
+      SELECT turn.turn_id AS "turnId", octet_length(files_json) AS bytes FROM projection_thread_turns AS turn
+      JOIN projection_checkpoints AS checkpoint
+        ON checkpoint.thread_id = turn.thread_id AND checkpoint_turn_count = turn_count
+      WHERE ${inList(sql, "turn.turn_id", [...turnIds])}`.pipe(
+      Effect.map((rows) => new Map(rows.map(({ turnId, bytes }) => [turnId, bytes]))),
+    );
+  };
 
   const threadSnapshot = Effect.fnUntraced(function* (page: ThreadPage) {
     const { threadId } = page;
@@ -183,7 +217,18 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
     const turnIds = new Set<string>();
     for (const { turnId } of [...messages, ...activities]) if (turnId !== null) turnIds.add(turnId);
     if (newest && head.latestTurnId !== null) turnIds.add(head.latestTurnId);
-    const ofTurns = sql`WHERE thread_id = ${threadId} AND ${inList(sql, "turn_id", [...turnIds])}`;
+    const turns = yield* select(
+      sql,
+      turnRows,
+      sql`WHERE ${inList(sql, "turn_id", [...turnIds])} ORDER BY turn_count`,
+    );
+    // By their counts, for which there is an index.
+    const checkpoints = yield* select(
+      sql,
+      checkpointRows,
+      sql`WHERE thread_id = ${threadId} AND checkpoint_turn_count >= ${turns.at(0)?.turnCount ?? 0}
+        AND checkpoint_turn_count <= ${turns.at(-1)?.turnCount ?? -1} ORDER BY checkpoint_turn_count`,
+    );
     const shown = new Set<string>(approvals.map((approval) => approval.requestId));
     const older: ReadonlyArray<PendingApproval> = newest
       ? head.pendingApprovals.filter((approval) => !shown.has(approval.requestId))
@@ -194,8 +239,8 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
         ...head,
         messages,
         activities,
-        turns: yield* select(sql, turnRows, sql`${ofTurns} ORDER BY turn_count`),
-        checkpoints: yield* select(sql, checkpointRows, sql`${ofTurns} ORDER BY checkpoint_turn_count`),
+        turns,
+        checkpoints: checkpoints.filter(({ turnId }) => turnIds.has(turnId)),
         pendingApprovals: [...older, ...approvals],
       },
       olderCursor: hasMore ? from : null,
@@ -204,7 +249,7 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
 
   return {
     snapshot: sql.withTransaction(snapshot),
-    shellSnapshot: sql.withTransaction(shellSnapshot),
+    shellSnapshot: (page) => sql.withTransaction(shellSnapshot(page)),
     threadSnapshot: (page) => sql.withTransaction(threadSnapshot(page)),
     thread: (threadId) => sql.withTransaction(thread(threadId)),
     turnCount: (threadId) =>

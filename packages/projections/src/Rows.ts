@@ -14,10 +14,11 @@ import {
   Turn,
 } from "@heddle/contracts/ReadModel";
 import {
-  Attachment,
+  BlobRef,
   CheckpointFile,
   ModelSelection,
   ProjectScript,
+  StoredAttachment,
   UserInputQuestion,
 } from "@heddle/contracts/Model";
 import { Effect, Schema } from "effect";
@@ -105,6 +106,7 @@ export const messageRows = readTable<Message>(
     turnId: "turn_id",
     role: "role",
     text: "text",
+    fullText: "full_text_json",
     attachments: "attachments_json",
     isStreaming: "is_streaming",
     sequence: "sequence",
@@ -113,7 +115,8 @@ export const messageRows = readTable<Message>(
   },
   Schema.Struct({
     ...Message.fields,
-    attachments: json(Schema.Array(Attachment)),
+    fullText: Schema.NullOr(json(BlobRef)),
+    attachments: json(Schema.Array(StoredAttachment)),
     isStreaming: Schema.BooleanFromBit,
   }),
 );
@@ -174,6 +177,7 @@ export const checkpointRows = readTable<CheckpointSummary>(
     checkpointRef: "checkpoint_ref",
     status: "status",
     files: "files_json",
+    filesOmitted: "files_omitted",
     assistantMessageId: "assistant_message_id",
     completedAt: "completed_at",
   },

@@ -152,7 +152,7 @@ describe("getSnapshot", () => {
       yield* commit(log);
       yield* sql`UPDATE projection_state SET last_applied_sequence = 5 WHERE projector = 'thread-turns'`;
       assert.strictEqual((yield* queries.snapshot).snapshotSequence, 5);
-      assert.strictEqual((yield* queries.shellSnapshot).snapshotSequence, 5);
+      assert.strictEqual((yield* queries.shellSnapshot({})).snapshotSequence, 5);
       assert.strictEqual((yield* queries.threadSnapshot({ threadId: t1, limit: 10 })).snapshotSequence, 5);
     }).pipe(Effect.provide(freshProjections)),
   );
@@ -163,7 +163,7 @@ describe("getShellSnapshot", () => {
     Effect.gen(function* () {
       const queries = yield* Queries;
       yield* commit(log);
-      const shell = yield* queries.shellSnapshot;
+      const shell = yield* queries.shellSnapshot({});
       const [thread] = shell.threads;
       assert.deepStrictEqual(shell.projects, (yield* queries.snapshot).projects);
       assert.deepInclude({ ...thread?.session }, { status: "running", providerName: null });
@@ -191,7 +191,7 @@ describe("getShellSnapshot", () => {
           projectDeleted("p2"),
         ),
       );
-      const { projects, threads } = yield* queries.shellSnapshot;
+      const { projects, threads } = yield* queries.shellSnapshot({});
       assert.deepStrictEqual<unknown>(
         projects.map(({ projectId }) => projectId),
         ["p1"],

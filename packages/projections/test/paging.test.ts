@@ -188,6 +188,43 @@ describe("a page", () => {
     }).pipe(Effect.provide(freshProjections)),
   );
 
+  it.effect("counts what is asked, and the files that its turns changed", () =>
+    Effect.gen(function* () {
+      const files = Array.from({ length: 1000 }, (_, index) => ({
+        path: `${index}`.padStart(500, "x"),
+        kind: "added" as const,
+        additions: 1,
+        deletions: 0,
+      }));
+      const changed = (messageId: string, turnCount: number): ReadonlyArray<NewEvent> =>
+        done(messageId, turnCount).map((each) =>
+          each.eventType === "thread.turn-diff-completed"
+            ? { ...each, payload: { ...each.payload, files } }
+            : each,
+        );
+      const asks = (requestId: string) =>
+        event("thread.approval-requested", {
+          threadId: "t1",
+          turnId: null,
+          requestId,
+          kind: "execute",
+          title: "Run",
+          detail: { input: "x".repeat(400_000) },
+          createdAt: NOW,
+        });
+      yield* commit(
+        logOf(aThread, changed("m1", 1), changed("m2", 2), asks("a"), message("x", ""), asks("b"), asks("c")),
+      );
+      const pages = yield* walk(100);
+      assert.deepStrictEqual(
+        pages.map(({ thread }) => thread.messages.map(({ messageId }) => String(messageId))),
+        [["x"], ["m2"], ["m1"]],
+      );
+      assert.lengthOf(pages[1]?.thread.checkpoints ?? [], 1);
+      for (const { thread } of pages.slice(1)) assert.isBelow(JSON.stringify(thread).length, 2 * MIB);
+    }).pipe(Effect.provide(freshProjections)),
+  );
+
   it.effect("has the turns and checkpoints of its entries; the newest has the latest turn as well", () =>
     Effect.gen(function* () {
       yield* commit(

@@ -50,6 +50,21 @@ layer(freshProjections)("a read", (it) => {
       }),
   );
 
+  it.effect("threadSnapshot, finds the turns and checkpoints of its page, however many the thread has", () =>
+    Effect.gen(function* () {
+      const steps = tablesIn(
+        yield* plansOf(
+          Effect.flatMap(Queries, (queries) => queries.threadSnapshot({ threadId: t1, limit: 100 })),
+        ),
+      );
+      assert.match(steps, /SEARCH projection_thread_turns .*\(turn_id=\?\)/);
+      assert.match(
+        steps,
+        /SEARCH projection_checkpoints .*\(thread_id=\? AND checkpoint_turn_count>\? AND checkpoint_turn_count<\?\)/,
+      );
+    }),
+  );
+
   it.effect("unsettledThreads, walks what is running and what waits, not what has been", () =>
     Effect.gen(function* () {
       const plans = yield* plansOf(Effect.flatMap(Queries, (queries) => queries.unsettledThreads));
@@ -59,10 +74,23 @@ layer(freshProjections)("a read", (it) => {
 
   it.effect("shellSnapshot, reads no history: no messages, activities, turns or checkpoints", () =>
     Effect.gen(function* () {
-      const plans = yield* plansOf(Effect.flatMap(Queries, (queries) => queries.shellSnapshot));
+      const plans = yield* plansOf(Effect.flatMap(Queries, (queries) => queries.shellSnapshot({})));
       assert.notMatch(tablesIn(plans), /messages|activities|turns|checkpoints/);
       assert.deepStrictEqual(
         scans(plans, OPEN).filter((step) => step.includes("approvals")),
+        [],
+      );
+    }),
+  );
+
+  it.effect("shellSnapshot, finds the threads of a page by an index, however many others there are", () =>
+    Effect.gen(function* () {
+      const plans = yield* plansOf(
+        Effect.flatMap(Queries, (queries) => queries.shellSnapshot({ limit: 2, after: t1 })),
+      );
+      assert.match(tablesIn(plans), /SEARCH projection_threads/);
+      assert.deepStrictEqual(
+        scans(plans, CURSORS).filter((step) => !step.includes("projection_projects")),
         [],
       );
     }),

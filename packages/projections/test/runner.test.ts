@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest";
 import { aThread, event, NOW } from "@heddle/domain/testing/support";
 import type { EventEnvelope } from "@heddle/contracts/Events";
-import { EventStore } from "@heddle/event-store/EventStore";
 import { freshStore } from "@heddle/event-store/testing/support";
 import { Effect, Layer } from "effect";
 import { SqlClient } from "effect/sql";

@@ -2,10 +2,12 @@
 import { assert, describe, it } from "@effect/vitest";
 import { Effect, Fiber, Stream } from "effect";
 import fc from "fast-check";
-import { boundJson, boundText, PAYLOAD_BYTES, TextTail } from "../src/shared/Bounded.ts";
-import { EVENTS_AHEAD, EventQueue } from "../src/shared/EventQueue.ts";
+import { boundJson, boundText, TextTail } from "../src/shared/Bounded.ts";
+import { CHARACTERS_AHEAD, EVENTS_AHEAD, EventQueue } from "../src/shared/EventQueue.ts";
 import { jsonLines } from "../src/shared/JsonLines.ts";
 import type { Event } from "./support.ts";
+
+const MAX = 64 * 1024;
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
@@ -42,20 +44,21 @@ describe("bounded values", () => {
     ["depth", JSON.parse(`${"[".repeat(50_000)}${"]".repeat(50_000)}`)],
     ["what JSON cannot say", { undefined, infinite: Infinity, symbol: Symbol("x"), lone: "\uD83E" }],
   ])("hold of %s", (_, value) => {
-    const bounded = boundJson(value);
-    assert.isAtMost(bytesOf(bounded), PAYLOAD_BYTES);
+    const bounded = boundJson(value, MAX);
+    assert.isAtMost(bytesOf(bounded), MAX);
     assert.isTrue(JSON.stringify(bounded).isWellFormed());
   });
 
   it("count what they left out", () => {
-    const bounded = boundJson({ deep: [{ text: "x".repeat(1_000_000) }] });
+    const bounded = boundJson({ deep: [{ text: "x".repeat(1_000_000) }] }, MAX);
     const [, head = "", count = "", tail = ""] =
       /"(x+)…\[(\d+) characters left out\](x+)"/.exec(JSON.stringify(bounded)) ?? [];
     assert.strictEqual(head.length + Number(count) + tail.length, 1_000_000);
   });
 
   it("show the output beside a huge input", () => {
-    const bounded = boundJson({ input: Array.from({ length: 1_000_000 }, () => 1234), output: "the end" });
+    const input = Array.from({ length: 1_000_000 }, () => 1234);
+    const bounded = boundJson({ input, output: "the end" }, MAX);
     assert.deepInclude(bounded as object, { output: "the end" });
   });
 
@@ -154,6 +157,28 @@ describe("the queue of events", () => {
       yield* queue.stream.pipe(Stream.take(1), Stream.runDrain);
       yield* Effect.promise(async () => room);
       assert.isFalse(queue.braking);
+      assert.isUndefined(queue.room());
+    }),
+  );
+
+  it.effect("has no room while few events that wait hold much", () =>
+    Effect.gen(function* () {
+      const queue = yield* EventQueue.make;
+      const output = "x".repeat(CHARACTERS_AHEAD / 2);
+      const large = {
+        type: "notice",
+        tone: "info",
+        kind: "agent",
+        summary: "",
+        payload: { output },
+      } as const;
+      queue.push(large);
+      assert.isUndefined(queue.room());
+      queue.push(large);
+      const room = queue.room();
+      assert.isTrue(queue.braking);
+      yield* queue.stream.pipe(Stream.take(1), Stream.runDrain);
+      yield* Effect.promise(async () => room);
       assert.isUndefined(queue.room());
     }),
   );

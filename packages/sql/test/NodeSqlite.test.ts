@@ -45,7 +45,7 @@ describe("a statement", () => {
     ["a unique value that is taken", "INSERT INTO things VALUES (2, 'a', 1)", "UniqueViolation"],
     ["another rule of the table", "INSERT INTO things VALUES (2, 'b', 0)", "ConstraintError"],
     ["no SQL", "INSERT INTO nothing", "UnknownError"],
-  ])("fails with its reason by SQLite's code: %s", ([, statement, reason]) =>
+  ] as const)("fails with its reason by SQLite's code: %s", ([, statement, reason]) =>
     Effect.gen(function* () {
       const sql = yield* withTable;
       yield* sql`INSERT INTO things VALUES (1, 'a', 1)`;

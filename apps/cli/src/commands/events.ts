@@ -1,6 +1,7 @@
 /** `heddle events …`: the log itself. */
 import type { HeddleClientService } from "@heddle/client/HeddleClient";
 import type { EventEnvelope } from "@heddle/contracts/Events";
+import type { QuarantinedEvent } from "@heddle/contracts/ReadModel";
 import type { FeedItem } from "@heddle/contracts/Rpc";
 import { Effect, Option, Stream } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
@@ -11,7 +12,7 @@ import { Output } from "../Output.ts";
 import { SignalExit } from "../Process.ts";
 import { bold, cyan, dim, yellow } from "../render/Colour.ts";
 import { eventLine } from "../render/EventLine.ts";
-import { reveal } from "../render/Sanitize.ts";
+import { reveal, revealLine } from "../render/Sanitize.ts";
 import * as Flags from "./Flags.ts";
 
 const MAX_LIMIT = 100_000;
@@ -23,6 +24,15 @@ const from = (otherwise: string) =>
     Flag.withDescription(`Begin after this event, 0 for the first (else ${otherwise})`),
     Flag.withSchema(Flags.Count),
     Flag.optional,
+  );
+
+const limitOf = (otherwise: number) =>
+  Flag.Int("limit").pipe(
+    Flag.withAlias("n"),
+    Flag.withMetavar("<number>"),
+    Flag.withDescription(`How many at most (else ${otherwise})`),
+    Flag.withDefault(otherwise),
+    Flag.withSchema(Flags.Positive(MAX_LIMIT)),
   );
 
 const ofThread = Flag.String("thread").pipe(
@@ -83,13 +93,7 @@ const list = Command.make(
   "list",
   {
     from: from("the last ones"),
-    limit: Flag.Int("limit").pipe(
-      Flag.withAlias("n"),
-      Flag.withMetavar("<number>"),
-      Flag.withDescription("How many at most (else 50)"),
-      Flag.withDefault(50),
-      Flag.withSchema(Flags.Positive(MAX_LIMIT)),
-    ),
+    limit: limitOf(50),
     thread: ofThread,
   },
   ({ from, limit, thread }) =>
@@ -205,6 +209,11 @@ const show = Command.make(
         });
         const event = events.find((candidate) => candidate.sequence === sequence);
         if (event === undefined) {
+          const { events: unreadable } = yield* client.getQuarantine({
+            fromSequenceExclusive: sequence - 1,
+            limit: 1,
+          });
+          if (unreadable[0]?.sequence === sequence) return yield* notReadable(unreadable[0]);
           return yield* new CliFailure({
             kind: "not-found",
             message: `There is no event ${sequence}; the log has events 1 to ${headSequence}.`,
@@ -215,6 +224,41 @@ const show = Command.make(
       }),
     ),
 ).pipe(Command.withDescription("Show an event whole: its envelope and its payload"));
+
+const notReadable = ({ sequence, eventType, eventVersion, reason }: QuarantinedEvent) =>
+  new CliFailure({
+    kind: "not-readable",
+    message: `Event ${sequence} (${eventType}, version ${eventVersion}) cannot be read: ${reason}`,
+    hint: "heddle events quarantine lists all that cannot.",
+  });
+
+const quarantine = Command.make(
+  "quarantine",
+  { from: from("the first ones"), limit: limitOf(50) },
+  ({ from, limit }) =>
+    connected((client) =>
+      Effect.gen(function* () {
+        const output = yield* Output;
+        const page = yield* client.getQuarantine({
+          fromSequenceExclusive: Option.getOrElse(from, () => 0),
+          limit: Math.min(limit, PAGE),
+        });
+        if (output.json) return yield* output.printJson(page);
+        if (page.total === 0) return yield* output.print("Every event that was met could be read.\n");
+        yield* output.print(
+          `${page.events.map(quarantinedLine).join("")}${page.total} in all. They are left out of everything else, and their threads take no commands, until a version of Heddle that can read them runs here.\n`,
+        );
+      }),
+    ),
+).pipe(
+  Command.withDescription(
+    "List the events that the server cannot read, and why: of a type or version that it does not know, or damaged",
+  ),
+  Command.withShortDescription("List events that cannot be read"),
+);
+
+const quarantinedLine = ({ sequence, eventType, eventVersion, streamId, reason }: QuarantinedEvent): string =>
+  `${bold(String(sequence))}  ${revealLine(eventType)} version ${eventVersion}  ${revealLine(streamId)}\n    ${revealLine(reason)}\n`;
 
 const json = (value: unknown): string => `${reveal(JSON.stringify(value, null, 2))}\n`;
 
@@ -228,7 +272,7 @@ const envelope = ({ payload, metadata, ...facts }: EventEnvelope): string => {
 
 export const events = Command.make("events").pipe(
   Command.withDescription("The log: everything that happened, in order"),
-  Command.withSubcommands([list, tail, show]),
+  Command.withSubcommands([list, tail, show, quarantine]),
   Command.withExamples([
     { command: "heddle events list" },
     { command: "heddle events tail --thread fix-login-7f3k" },

@@ -1,11 +1,14 @@
 /** What an agent does beside talking, in lines. Pure. */
+import type { BlobRef } from "@heddle/contracts/Model";
 import type { Activity } from "@heddle/contracts/ReadModel";
 import { Option, Predicate, Schema } from "effect";
+import { blobHint, withPreviews } from "./Blob.ts";
 import { cyan, dim, green, red } from "./Colour.ts";
 import { clean, cleanLine, revealLine } from "./Sanitize.ts";
 
 const OUTPUT_LINES = 10;
 const THOUGHT_LINES = 4;
+const MAX_HINTS = 4;
 
 const ToolDetail = Schema.Struct({ itemId: Schema.String, content: Schema.optionalKey(Schema.Json) });
 const decodeTool = Schema.decodeUnknownOption(ToolDetail);
@@ -58,8 +61,9 @@ export const activityLines = (activity: ActivityView): ReadonlyArray<string> => 
     case "plan":
       return [dim("Plan"), ...planLines(payload)];
     case "reasoning": {
-      const text = Option.getOrUndefined(decodeReasoning(payload))?.text ?? summary;
-      return firstLines(clean(text), THOUGHT_LINES).map((line) => dim(line));
+      const { json, refs } = withPreviews(payload);
+      const text = Option.getOrUndefined(decodeReasoning(json))?.text ?? summary;
+      return [...firstLines(clean(text), THOUGHT_LINES), ...hints(refs)].map((line) => dim(line));
     }
     default:
       return [tone === "error" ? `${red("✗")} ${cleanLine(summary)}` : dim(`· ${cleanLine(summary)}`)];
@@ -75,8 +79,9 @@ const planLines = (payload: Schema.Json): ReadonlyArray<string> =>
 
 /** The end of what a tool printed, where compilers and tests say what was wrong. */
 const toolOutput = (payload: Schema.Json): ReadonlyArray<string> => {
-  const content = Option.flatMap(decodeTool(payload), ({ content }) => decodeContent(content));
-  if (Option.isNone(content)) return [];
+  const { json, refs } = withPreviews(payload);
+  const content = Option.flatMap(decodeTool(json), ({ content }) => decodeContent(content));
+  if (Option.isNone(content)) return hints(refs).map((line) => `    ${dim(line)}`);
   const { output, text, terminalOutput, exitCode, note } = content.value;
   const result = Option.getOrUndefined(decodeOutput(output));
   const printed = [
@@ -86,11 +91,18 @@ const toolOutput = (payload: Schema.Json): ReadonlyArray<string> => {
     note,
   ].filter((part) => Predicate.isString(part) && part.trim() !== "");
   const code = exitCode ?? result?.exitCode;
+  const all = clean(printed.join("\n"));
+  // Of what is kept apart only the beginning is at hand.
+  const isPreview = refs.some(({ preview }) => printed.includes(preview));
+  const shown = isPreview ? linesOf(all).slice(0, OUTPUT_LINES) : lastLines(all, OUTPUT_LINES);
   return [
-    ...lastLines(clean(printed.join("\n")), OUTPUT_LINES).map((line) => `    ${dim(line)}`),
+    ...[...shown, ...hints(refs)].map((line) => `    ${dim(line)}`),
     ...(code === undefined || code === null || code === 0 ? [] : [`    ${red(`exit code ${code}`)}`]),
   ];
 };
+
+const hints = (refs: ReadonlyArray<BlobRef>): ReadonlyArray<string> =>
+  refs.slice(0, MAX_HINTS).map((ref) => blobHint(ref));
 
 const lastLines = (text: string, most: number): ReadonlyArray<string> => {
   const lines = linesOf(text);

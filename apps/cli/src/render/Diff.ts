@@ -27,21 +27,31 @@ const styleOf = (line: string, inHunk: boolean): ((text: string) => string) => {
   return line.startsWith("\\") ? dim : plain;
 };
 
+/** As events and checkpoints have them: a list that is too long ends early. */
+export interface ChangedFiles {
+  readonly files: ReadonlyArray<CheckpointFile>;
+  readonly filesOmitted?: number | null;
+}
+
 const LETTERS = { added: green("A"), modified: cyan("M"), deleted: red("D") } as const;
 
 /** One line for each file: what happened to it, and how many lines. */
-export const fileLines = (files: ReadonlyArray<CheckpointFile>): ReadonlyArray<string> =>
-  files.map(({ path, kind, additions, deletions }) => {
+export const fileLines = ({ files, filesOmitted }: ChangedFiles): ReadonlyArray<string> => [
+  ...files.map(({ path, kind, additions, deletions }) => {
     const counts = [
       additions > 0 ? green(`+${additions}`) : "",
       deletions > 0 ? red(`−${deletions}`) : "",
     ].filter((count) => count !== "");
     return `${LETTERS[kind]} ${revealLine(path)}${counts.length > 0 ? `  ${counts.join(" ")}` : ""}`;
-  });
+  }),
+  ...(filesOmitted ? [dim(`… and ${filesOmitted} more`)] : []),
+];
 
 /** `2 files changed, +10 −3`. */
-export const filesSummary = (files: ReadonlyArray<CheckpointFile>): string => {
+export const filesSummary = ({ files, filesOmitted }: ChangedFiles): string => {
   if (files.length === 0) return "no files changed";
+  // The lines of those that are not listed are not known.
+  if (filesOmitted) return `${files.length + filesOmitted} files changed`;
   const additions = files.reduce((sum, file) => sum + file.additions, 0);
   const deletions = files.reduce((sum, file) => sum + file.deletions, 0);
   return `${files.length} ${files.length === 1 ? "file" : "files"} changed, +${additions} −${deletions}`;

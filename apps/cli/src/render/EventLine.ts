@@ -50,7 +50,7 @@ const details = (event: EventEnvelope): string => {
     case "thread.turn-completed":
       return [event.payload.status, event.payload.reason].filter(Predicate.isNotNull).join(": ");
     case "thread.turn-diff-completed":
-      return `turn ${event.payload.turnCount}: ${filesSummary(event.payload.files)}`;
+      return `turn ${event.payload.turnCount}: ${filesSummary(event.payload)}`;
     case "thread.approval-requested":
       return `${event.payload.kind}: ${event.payload.title}`;
     case "thread.approval-response-requested":

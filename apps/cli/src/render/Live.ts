@@ -4,11 +4,12 @@
  */
 import type { EventEnvelope } from "@heddle/contracts/Events";
 import type { MessageId, TurnId } from "@heddle/contracts/Ids";
-import type { CheckpointFile } from "@heddle/contracts/Model";
 import type { PendingApproval, ThreadSnapshot } from "@heddle/contracts/ReadModel";
 import type { FeedItem } from "@heddle/contracts/Rpc";
 import { activityLines } from "./Activity.ts";
+import { blobHint } from "./Blob.ts";
 import { dim, yellow } from "./Colour.ts";
+import type { ChangedFiles } from "./Diff.ts";
 import { approvalLines, questionLines, requestLines } from "./Request.ts";
 import { clean, CleanStream, cleanLine, revealLine } from "./Sanitize.ts";
 import { join, type Piece, type ReplyText, replyFrom } from "./ReplyText.ts";
@@ -43,7 +44,7 @@ export class LiveTranscript {
   readonly #agent: string;
   readonly #replies = new Map<MessageId, ReplyText>();
   readonly #turns = new Map<TurnId, KnownTurn>();
-  readonly #files = new Map<TurnId, ReadonlyArray<CheckpointFile>>();
+  readonly #files = new Map<TurnId, ChangedFiles>();
   /** Requests whose answer was given here, and is seen already. */
   readonly #answeredHere = new Set<string>();
   readonly #tools = new Map<string, string>();
@@ -100,13 +101,14 @@ export class LiveTranscript {
   #event(event: EventEnvelope): string {
     switch (event.eventType) {
       case "thread.message-sent": {
-        const { messageId, role, streaming, text } = event.payload;
+        const { messageId, role, streaming, text, fullText } = event.payload;
         if (role === "assistant") {
           const words = this.#words(messageId, event.payload);
           return streaming ? words : words + this.#endMessage(messageId);
         }
         if (this.#options.ownMessages?.has(messageId)) return "";
-        return this.#block(role, wrap(clean(text).trimEnd(), INDENT, this.#options.columns()));
+        const rest = fullText === undefined ? "" : `${INDENT}${dim(blobHint(fullText))}\n`;
+        return this.#block(role, wrap(clean(text).trimEnd(), INDENT, this.#options.columns()) + rest);
       }
       case "thread.turn-queued":
         return this.#lines([dim("· Queued: it begins when the running turn has ended.")]);
@@ -117,7 +119,7 @@ export class LiveTranscript {
       case "thread.turn-interrupt-requested":
         return this.#lines([yellow("■ Interrupting…")]);
       case "thread.turn-diff-completed":
-        if (event.payload.status === "ready") this.#files.set(event.payload.turnId, event.payload.files);
+        if (event.payload.status === "ready") this.#files.set(event.payload.turnId, event.payload);
         return "";
       case "thread.turn-completed":
         return this.#turnCompleted(event.payload);

@@ -2,6 +2,7 @@
 import type { UserInputQuestion } from "@heddle/contracts/Model";
 import type { PendingApproval } from "@heddle/contracts/ReadModel";
 import { Option, Predicate, Schema } from "effect";
+import { blobHint, withPreviews } from "./Blob.ts";
 import { bold, dim, green, red, yellow } from "./Colour.ts";
 import { clean, reveal, revealLine } from "./Sanitize.ts";
 
@@ -30,10 +31,11 @@ export interface Approval {
 }
 
 /** The lines of an approval: what for, and what exactly. */
-export const approvalLines = ({ kind, title, detail }: Approval): ReadonlyArray<string> => [
-  `${yellow("?")} ${bold(revealLine(title))}  ${dim(kind)}`,
-  ...bounded(detailLines(title, detail)).map((line) => `    ${line}`),
-];
+export const approvalLines = ({ kind, title, detail }: Approval): ReadonlyArray<string> => {
+  const { json, refs } = withPreviews(detail);
+  const lines = [...bounded(detailLines(title, json)), ...refs.map((ref) => yellow(blobHint(ref)))];
+  return [`${yellow("?")} ${bold(revealLine(title))}  ${dim(kind)}`, ...lines.map((line) => `    ${line}`)];
+};
 
 /** The lines of a question, with the answers to choose from. */
 export const questionLines = ({ prompt, options }: UserInputQuestion): ReadonlyArray<string> => [

@@ -1,6 +1,7 @@
 /** A thread as people read it: who said what, what the agent did, how each turn ended, what is open. Pure. */
 import type { Activity, Message, ThreadSnapshot, Turn } from "@heddle/contracts/ReadModel";
 import { activityLines, toolItemId } from "./Activity.ts";
+import { attachmentLine, blobHint } from "./Blob.ts";
 import { bold, cyan, dim, green, magenta, yellow } from "./Colour.ts";
 import { requestLines, shortRequestId } from "./Request.ts";
 import { clean, cleanLine, revealLine } from "./Sanitize.ts";
@@ -128,11 +129,10 @@ const said = (entries: ReadonlyArray<Entry>, agent: string, columns: number): st
   return text;
 };
 
-const messageText = ({ text, attachments, isStreaming }: Message, columns: number): string =>
+const messageText = ({ text, fullText, attachments, isStreaming }: Message, columns: number): string =>
   wrap(clean(text).trimEnd(), INDENT, columns) +
-  attachments
-    .map(({ name, mimeType }) => `${INDENT}${dim(`[${cleanLine(name)}, ${cleanLine(mimeType)}]`)}\n`)
-    .join("") +
+  (fullText === null ? "" : `${INDENT}${dim(blobHint(fullText))}\n`) +
+  attachments.map((attachment) => `${INDENT}${dim(attachmentLine(attachment))}\n`).join("") +
   (isStreaming ? `${INDENT}${dim("…")}\n` : "");
 
 /** Whose words follow. */
@@ -145,7 +145,7 @@ const turnEnding = (
   columns: number,
 ): string => {
   const checkpoint = checkpoints.find(({ turnId, status }) => turnId === turn.turnId && status === "ready");
-  return fitLines(turnEndLines(turn, checkpoint?.files), "", columns);
+  return fitLines(turnEndLines(turn, checkpoint), "", columns);
 };
 
 /** What the agent waits for, and what waits for the agent. */

@@ -1,8 +1,8 @@
 /** How a turn ended, and what an agent's session is up to, in words. Pure. */
-import type { CheckpointFile, ModelSelection } from "@heddle/contracts/Model";
+import type { ModelSelection } from "@heddle/contracts/Model";
 import type { ThreadSummary, Turn } from "@heddle/contracts/ReadModel";
 import { cyan, dim, green, red, yellow } from "./Colour.ts";
-import { fileLines, filesSummary } from "./Diff.ts";
+import { type ChangedFiles, fileLines, filesSummary } from "./Diff.ts";
 import { clean, cleanLine } from "./Sanitize.ts";
 import { duration } from "./Time.ts";
 
@@ -15,22 +15,19 @@ export interface EndedTurn {
 }
 
 /** `✓ Turn 2 completed in 2.1 s`, and what it changed. */
-export const turnEndLines = (
-  turn: EndedTurn,
-  files: ReadonlyArray<CheckpointFile> | undefined,
-): ReadonlyArray<string> => {
+export const turnEndLines = (turn: EndedTurn, changes: ChangedFiles | undefined): ReadonlyArray<string> => {
   const name = turn.turnCount === undefined ? "Turn" : `Turn ${turn.turnCount}`;
   const took =
     turn.startedAt !== undefined && turn.completedAt !== null
       ? ` ${turn.status === "completed" ? "in" : "after"} ${duration(Date.parse(turn.completedAt) - Date.parse(turn.startedAt))}`
       : "";
-  const changed = files === undefined ? "" : dim(` · ${filesSummary(files)}`);
+  const changed = changes === undefined ? "" : dim(` · ${filesSummary(changes)}`);
   const [reason, ...more] = turn.reason === null ? [] : clean(turn.reason).trimEnd().split("\n");
   const why = reason === undefined ? "" : `: ${reason}`;
   return [
     `${headline(turn.status, name, took, why)}${changed}`,
     ...more.map((line) => `  ${dim(line)}`),
-    ...fileLines(files ?? []).map((line) => `  ${line}`),
+    ...(changes === undefined ? [] : fileLines(changes)).map((line) => `  ${line}`),
   ];
 };
 

@@ -9,6 +9,7 @@ export interface CheckpointRow {
   readonly checkpoint_ref: string;
   readonly status: string;
   readonly files_json: string;
+  readonly files_omitted: number | null;
   readonly assistant_message_id: string | null;
   readonly completed_at: string;
 }
@@ -20,6 +21,7 @@ const COLUMNS = [
   "checkpoint_ref",
   "status",
   "files_json",
+  "files_omitted",
   "assistant_message_id",
   "completed_at",
 ] as const satisfies ReadonlyArray<keyof CheckpointRow>;
@@ -29,6 +31,7 @@ export const checkpoints: Projector = {
   name: "checkpoints",
   version: 1,
   table: "projection_checkpoints",
+  handles: ["thread.turn-diff-completed", "thread.reverted"],
   bind: (sql, table) => {
     const upsert = multiRowInsert(sql, {
       table,
@@ -56,6 +59,7 @@ export const checkpoints: Projector = {
             checkpointRef,
             status,
             files,
+            filesOmitted,
             assistantMessageId,
             completedAt,
           } = event.payload;
@@ -66,6 +70,7 @@ export const checkpoints: Projector = {
             checkpoint_ref: checkpointRef,
             status,
             files_json: JSON.stringify(files),
+            files_omitted: filesOmitted ?? null,
             assistant_message_id: assistantMessageId,
             completed_at: completedAt,
           });

@@ -9,6 +9,7 @@ export interface MessageRow {
   readonly turn_id: string | null;
   readonly role: string;
   readonly text: string;
+  readonly full_text_json: string | null;
   readonly attachments_json: string;
   readonly is_streaming: number;
   readonly sequence: number;
@@ -22,6 +23,7 @@ const COLUMNS = [
   "turn_id",
   "role",
   "text",
+  "full_text_json",
   "attachments_json",
   "is_streaming",
   "sequence",
@@ -34,6 +36,7 @@ export const messages: Projector = {
   name: "thread-messages",
   version: 1,
   table: "projection_thread_messages",
+  handles: ["thread.message-sent", "thread.reverted"],
   bind: (sql, table) => {
     const append = multiRowInsert(sql, {
       table,
@@ -77,6 +80,7 @@ const withSegment = (
     turn_id: payload.turnId,
     role: payload.role,
     text: payload.text,
+    full_text_json: payload.fullText === undefined ? null : JSON.stringify(payload.fullText),
     attachments_json: JSON.stringify(payload.attachments),
     sequence,
     created_at: payload.createdAt,

@@ -1,4 +1,4 @@
-import type { EventEnvelope } from "@heddle/contracts/Events";
+import { EVENT_TYPES, type EventEnvelope } from "@heddle/contracts/Events";
 import type { QueuedTurn } from "@heddle/contracts/ReadModel";
 import { keyedProjector } from "../Projector.ts";
 
@@ -40,7 +40,9 @@ export const threads = keyedProjector<ThreadRow>({
     "archived_at",
     "deleted_at",
   ],
-  keyOf: (event) => (touchesThread(event) ? event.streamId : undefined),
+  handles: EVENT_TYPES.filter((type) => type.startsWith("thread.") && type !== "thread.activity-appended"),
+  begins: ["thread.created"],
+  keyOf: (event) => (isStreaming(event) ? undefined : event.streamId),
   evolve: (row, event) => {
     if (event.eventType === "thread.created") {
       const { threadId, projectId, title, model, branch, worktreePath, runtimeMode, forkedFrom, createdAt } =
@@ -66,11 +68,9 @@ export const threads = keyedProjector<ThreadRow>({
   },
 });
 
-/** Everything of a thread moves its `updated_at`, but the words of a reply while they stream. */
-const touchesThread = (event: EventEnvelope): boolean =>
-  event.aggregateKind === "thread" &&
-  event.eventType !== "thread.activity-appended" &&
-  !(event.eventType === "thread.message-sent" && event.payload.streaming);
+/** Everything of a thread but its activities moves its `updated_at`; of a reply, only its end does. */
+const isStreaming = (event: EventEnvelope): boolean =>
+  event.eventType === "thread.message-sent" && event.payload.streaming;
 
 const change = (row: ThreadRow, event: EventEnvelope): Partial<ThreadRow> => {
   switch (event.eventType) {
@@ -92,8 +92,8 @@ const change = (row: ThreadRow, event: EventEnvelope): Partial<ThreadRow> => {
     case "thread.deleted":
       return { deleted_at: event.occurredAt };
     case "thread.turn-queued": {
-      const { turnId, messageId, text, createdAt } = event.payload;
-      const queued: QueuedTurn = { turnId, messageId, text, createdAt };
+      const { turnId, messageId, text, fullText, createdAt } = event.payload;
+      const queued: QueuedTurn = { turnId, messageId, text, ...(fullText && { fullText }), createdAt };
       return { queued_turns_json: JSON.stringify([...queuedTurns(row), queued]) };
     }
     case "thread.turn-start-requested":

@@ -3,7 +3,7 @@ import { ProviderItemId } from "@heddle/contracts/Ids";
 import type { ApprovalKind } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import type { Schema } from "effect";
-import { boundJson, boundText } from "../shared/Bounded.ts";
+import { boundJson, boundText, PAYLOAD_BYTES, PROGRESS_BYTES } from "../shared/Bounded.ts";
 import { read, TerminalMeta, type ToolCall, ToolContent, toKind } from "./Wire.ts";
 
 type ToolUpdated = Extract<ProviderRuntimeEvent, { type: "tool.updated" }>;
@@ -53,7 +53,9 @@ export class ToolCalls {
       known.status === next.status;
     if (same && Object.keys(payload).length === 0) return undefined;
     this.#remember(call.toolCallId, next);
-    return toolUpdated(call.toolCallId, next, boundJson(payload));
+    // Agents repeat the whole output with each line of it: only the first and the last word of a call are kept.
+    const kept = known === undefined || isOver(next.status);
+    return toolUpdated(call.toolCallId, next, boundJson(payload, kept ? PAYLOAD_BYTES : PROGRESS_BYTES));
   }
 
   /** Agents leave calls open when a turn is interrupted, and when they die: nobody will tell how those ended. */

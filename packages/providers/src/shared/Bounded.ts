@@ -1,8 +1,10 @@
 /** What an agent shows, cut to a size that can be stored: every cut says how much it left out. */
 import { Predicate, type Schema } from "effect";
 
-/** Bytes of JSON that the payload of one event may take. */
-export const PAYLOAD_BYTES = 64 * 1024;
+/** Bytes of JSON that the payload of one event may take. The store keeps what is large in it apart, as blobs. */
+export const PAYLOAD_BYTES = 16 * 1024 * 1024;
+/** The same for what is shown while it is still being made, and is not kept. */
+export const PROGRESS_BYTES = 64 * 1024;
 
 const MAX_DEPTH = 32;
 
@@ -32,6 +34,15 @@ export const boundJson = (value: unknown, maxBytes: number = PAYLOAD_BYTES): Sch
     if (bytesOf(cut) <= maxBytes) return cut;
   }
   return boundText(JSON.stringify(cut), Math.floor(maxBytes / 6));
+};
+
+/** Characters of a value's strings: about how much memory it holds. */
+export const weightOf = (json: Schema.Json): number => {
+  if (typeof json === "string") return json.length;
+  if (typeof json !== "object" || json === null) return 0;
+  let weight = 0;
+  for (const value of Object.values(json)) weight += weightOf(value);
+  return weight;
 };
 
 const bytesOf = (json: Schema.Json): number => Buffer.byteLength(JSON.stringify(json));

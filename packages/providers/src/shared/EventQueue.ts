@@ -1,9 +1,12 @@
 /** The one way out for an agent's events: in order, and with a brake for whoever reads from the agent. */
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import { type Cause, Effect, Queue, Stream } from "effect";
+import { weightOf } from "./Bounded.ts";
 
 /** Events that may wait for the consumer before the agent is read no further. */
 export const EVENTS_AHEAD = 256;
+/** The same in characters of what they carry. */
+export const CHARACTERS_AHEAD = 32 * 1024 * 1024;
 
 /**
  * `push` never fails and never waits: what Heddle itself adds (an interrupt, an exit) must not hang on a slow consumer.
@@ -13,6 +16,7 @@ export class EventQueue {
   readonly #queue: Queue.Queue<ProviderRuntimeEvent, Cause.Done>;
   #waiting: PromiseWithResolvers<void> | undefined;
   #open = false;
+  #weight = 0;
 
   private constructor(queue: Queue.Queue<ProviderRuntimeEvent, Cause.Done>) {
     this.#queue = queue;
@@ -24,6 +28,7 @@ export class EventQueue {
   );
 
   push(event: ProviderRuntimeEvent): void {
+    if ("payload" in event) this.#weight += weightOf(event.payload);
     Queue.offerUnsafe(this.#queue, event);
   }
 
@@ -39,7 +44,8 @@ export class EventQueue {
 
   /** Nothing to wait for, or what settles once the consumer has caught up. */
   room(): Promise<void> | undefined {
-    if (this.#open || Queue.sizeUnsafe(this.#queue) < EVENTS_AHEAD) return undefined;
+    const full = Queue.sizeUnsafe(this.#queue) >= EVENTS_AHEAD || this.#weight >= CHARACTERS_AHEAD;
+    if (this.#open || !full) return undefined;
     this.#waiting ??= Promise.withResolvers<void>();
     return this.#waiting.promise;
   }
@@ -56,6 +62,7 @@ export class EventQueue {
         Queue.takeAll(this.#queue).pipe(
           Effect.tap(() =>
             Effect.sync(() => {
+              this.#weight = 0;
               this.#resume();
             }),
           ),

@@ -5,7 +5,7 @@
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { Effect } from "effect";
+import { Context, Effect } from "effect";
 import { isErrno } from "./Errno.ts";
 
 /** Name of the environment variable that holds the mark. */
@@ -55,13 +55,22 @@ export const signalFamily = (family: Family, signal: NodeJS.Signals): Effect.Eff
  * Ends what agents of an earlier run of the server left behind, by the marks of their sessions; returns how many
  * processes that were. Only on Linux can a process's environment be read; elsewhere this finds nothing.
  */
-export const endProcessesMarked = Effect.fnUntraced(function* (mark: string) {
+export const endProcessesMarked = (mark: string): Effect.Effect<number> =>
+  Effect.flatMap(EndMarked, (end) => end(mark));
+
+const endMarked = Effect.fnUntraced(function* (mark: string) {
   const all = yield* listProcesses;
   const marked = yield* markedProcesses(all, mark);
   const family: Family = new Map(all.filter(({ pid }) => marked.has(pid)).map((info) => [info.pid, info]));
   yield* signalFamily(family, "SIGKILL");
   return family.size;
 });
+
+/** How marked processes are ended, where there are no real ones. */
+export const EndMarked = Context.Reference<(mark: string) => Effect.Effect<number>>(
+  "heddle/providers/EndMarked",
+  { defaultValue: () => endMarked },
+);
 
 /** A process that ended meanwhile is what was wanted, and one that belongs to someone else is none of ours. */
 export const signalPid = (pid: number, signal: NodeJS.Signals): void => {

@@ -59,7 +59,7 @@ const describe = ({ turns, checkpoints }: Later, turnCount: number): string => {
   const lines = turns.flatMap((turn) =>
     turnEndLines(
       turn,
-      checkpoints.find(({ turnId, status }) => turnId === turn.turnId && status === "ready")?.files,
+      checkpoints.find(({ turnId, status }) => turnId === turn.turnId && status === "ready"),
     ),
   );
   return [
@@ -119,9 +119,10 @@ export const revert = Command.make(
             message: "The server is still at it; `thread show` will say when it is done.",
           });
         }
-        const { files } = event.payload;
+        const { files, filesOmitted = 0 } = event.payload;
+        const count = files.length + filesOmitted;
         if (output.json) return yield* output.printJson(event.payload);
-        const restored = files.length === 1 ? revealLine(files[0] ?? "") : `${files.length} files`;
+        const restored = count === 1 ? revealLine(files[0] ?? "") : `${count} files`;
         yield* output.print(
           `${green("✓")} ${threadId} is where it was ${place(turnCount)}; restored ${restored}.\n`,
         );
