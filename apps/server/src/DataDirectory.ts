@@ -76,13 +76,35 @@ export const dataDirectoryAt = (path: string): DataDirectory => ({
   settingsFile: join(path, "settings.json"),
 });
 
+const wordsOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
+/** Codes of the system, and of SQLite (https://www.sqlite.org/rescode.html). */
+const FULL = new Set<unknown>(["ENOSPC", "EDQUOT", 13]);
+const UNWRITABLE = new Set<unknown>(["EACCES", "EPERM", "EROFS", 3, 8, 14]);
+
+/** What a person can do about a file that could not be used. */
+const adviceOn = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return "Choose another place with --data-dir.";
+  const code =
+    "errcode" in cause && typeof cause.errcode === "number"
+      ? cause.errcode & 0xff
+      : "code" in cause
+        ? cause.code
+        : undefined;
+  if (FULL.has(code)) return "Make room on its disk, or choose another place with --data-dir.";
+  if (UNWRITABLE.has(code)) {
+    return "Make it writable for the user who runs this, or choose another place with --data-dir.";
+  }
+  return "Choose another place with --data-dir.";
+};
+
 const attempt = <A>(path: string, doing: string, run: () => Promise<A>) =>
   Effect.tryPromise({
     try: run,
     catch: (cause) =>
       new DataDirectoryError({
         path,
-        message: `Could not ${doing} ${path}: ${cause instanceof Error ? cause.message : String(cause)}. Choose another place with --data-dir.`,
+        message: `Could not ${doing} ${path}: ${wordsOf(cause)}. ${adviceOn(cause)}`,
         cause,
       }),
   });
@@ -148,7 +170,11 @@ export const ownDataDirectory = Effect.fn("ownDataDirectory")(function* (directo
       error.held
         ? Effect.flatMap(inUse(directory), Effect.fail)
         : Effect.fail(
-            new DataDirectoryError({ path: directory.path, message: error.message, cause: error.cause }),
+            new DataDirectoryError({
+              path: directory.lockFile,
+              message: `Could not lock ${directory.lockFile}: ${wordsOf(error.cause)}. ${adviceOn(error.cause)}`,
+              cause: error.cause,
+            }),
           ),
     ),
   );

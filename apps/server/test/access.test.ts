@@ -80,6 +80,8 @@ describe("a connection", () => {
     const ready = await ask(url, "/ready", { host });
     assert.equal(ready.status, 200);
     assert.equal(ready.body.status, "ready");
+    assert.match(ready.body.version, /^\d+\.\d+\.\d+$/);
+    assert.deepInclude(ready.body.counts, { runningTurns: 0, openRequests: 0, openEffects: 0 });
   });
 });
 

@@ -24,6 +24,11 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
 });
 
+/** Done after the test, before everything that was there when it was asked for goes. */
+export const afterwards = (cleanUp: () => Promise<void> | void): void => {
+  cleanUps.push(cleanUp);
+};
+
 export const temporaryFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), "heddle-server-"));
   cleanUps.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));

@@ -53,7 +53,7 @@ class NodeSqliteConnection implements SqlConnection.Connection {
     sql: string,
     params: ReadonlyArray<unknown>,
     transformRows?: <A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>,
-  ): Effect.Effect<ReadonlyArray<any>, SqlError.SqlError> {
+  ): Effect.Effect<Rows, SqlError.SqlError> {
     const rows = this.#run<Rows>(this.#prepared, sql, params);
     // What failed before has its own error; what this leaves open, `endLeftover` ends.
     if (sql === "ROLLBACK") return Effect.catch(rows, () => Effect.succeed([]));
