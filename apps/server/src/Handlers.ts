@@ -1,15 +1,19 @@
 /** The RPC methods: decode, call, and say in the contract's terms what went wrong. Nothing else happens here. */
-import { InternalError, StoreUnavailable } from "@heddle/contracts/Errors";
+import { InternalError, NotFound, StoreUnavailable } from "@heddle/contracts/Errors";
 import {
+  type FeedItem,
+  GetBlobInput,
+  GetQuarantineInput,
+  GetShellSnapshotInput,
   GetThreadSnapshotInput,
   GetTurnDiffInput,
-  OrchestrationRpcs,
   ReplayEventsInput,
   SubscribeInput,
   SubscribeThreadInput,
 } from "@heddle/contracts/Rpc";
-import type { UndecodableEvent } from "@heddle/event-store/EventCodec";
+import { blobReads } from "@heddle/event-store/Blobs";
 import { eventReads } from "@heddle/event-store/EventStore";
+import { Quarantine, quarantineReads, quarantiningReads } from "@heddle/event-store/Quarantine";
 import { Reader } from "@heddle/event-store/SqliteDatabase";
 import { Engine } from "@heddle/orchestrator/Engine";
 import { fromClient } from "@heddle/orchestrator/GroupWriter";
@@ -18,20 +22,24 @@ import { TurnCheckpoints } from "@heddle/orchestrator/TurnCheckpoints";
 import { Queries } from "@heddle/projections/Queries";
 import { Effect, Random, Schema, Stream } from "effect";
 import type { SqlError } from "effect/sql";
+import { FeedPage } from "./FeedPage.ts";
 import { commandInput, inputOf } from "./Input.ts";
+import { ServedRpcs } from "./ServedRpcs.ts";
 
 const noInput = Schema.Struct({});
 const snapshotInput = inputOf("orchestration.getSnapshot", noInput);
-const shellSnapshotInput = inputOf("orchestration.getShellSnapshot", noInput);
+const shellSnapshotInput = inputOf("orchestration.getShellSnapshot", GetShellSnapshotInput);
 const threadSnapshotInput = inputOf("orchestration.getThreadSnapshot", GetThreadSnapshotInput);
 const turnDiffInput = inputOf("orchestration.getTurnDiff", GetTurnDiffInput);
+const blobInput = inputOf("orchestration.getBlob", GetBlobInput);
 const replayInput = inputOf("orchestration.replayEvents", ReplayEventsInput);
+const quarantineInput = inputOf("orchestration.getQuarantine", GetQuarantineInput);
 const subscribeInput = inputOf("orchestration.subscribe", SubscribeInput);
 const subscribeThreadInput = inputOf("orchestration.subscribeThread", SubscribeThreadInput);
 
 /** What failed below, in the contract's terms; the rest of the error goes to the log. */
 const readFailure = (
-  error: SqlError.SqlError | Schema.SchemaError | UndecodableEvent,
+  error: SqlError.SqlError | Schema.SchemaError,
 ): Effect.Effect<never, StoreUnavailable | InternalError> => {
   if (error._tag === "SqlError") {
     return Effect.fail(
@@ -52,17 +60,26 @@ const readFailure = (
   });
 };
 
-const streamFailure = (error: SqlError.SqlError | UndecodableEvent) => Stream.fromEffect(readFailure(error));
+/** A page of a replay ends at about this many bytes of payloads. */
+const REPLAY_BYTES = 1_048_576;
 
-export const handlersLayer = OrchestrationRpcs.toLayer(
+const streamFailure = (error: SqlError.SqlError) => Stream.fromEffect(readFailure(error));
+
+/** What comes at once is one value, and with it one chunk. */
+const asPages = Stream.mapArray((items: ReadonlyArray<FeedItem>) => [FeedPage.of(items)] as const);
+
+export const handlersLayer = ServedRpcs.toLayer(
   Effect.gen(function* () {
     const engine = yield* Engine;
     const queries = yield* Queries;
     const subscriptions = yield* Subscriptions;
     const checkpoints = yield* TurnCheckpoints;
-    const reads = eventReads(yield* Reader);
+    const reader = yield* Reader;
+    const reads = quarantiningReads(eventReads(reader), yield* Quarantine);
+    const blobs = blobReads(reader);
+    const quarantined = quarantineReads(reader);
 
-    return OrchestrationRpcs.of({
+    return ServedRpcs.of({
       "orchestration.dispatchCommand": (payload) =>
         Effect.flatMap(commandInput(payload), (command) => engine.dispatch(command, fromClient)),
       "orchestration.getSnapshot": (payload) =>
@@ -70,7 +87,7 @@ export const handlersLayer = OrchestrationRpcs.toLayer(
           Effect.catchTag(["SqlError", "SchemaError"], readFailure),
         ),
       "orchestration.getShellSnapshot": (payload) =>
-        Effect.andThen(shellSnapshotInput(payload), queries.shellSnapshot).pipe(
+        Effect.flatMap(shellSnapshotInput(payload), queries.shellSnapshot).pipe(
           Effect.catchTag(["SqlError", "SchemaError"], readFailure),
         ),
       "orchestration.getThreadSnapshot": (payload) =>
@@ -81,22 +98,46 @@ export const handlersLayer = OrchestrationRpcs.toLayer(
         Effect.flatMap(turnDiffInput(payload), (range) =>
           Effect.map(checkpoints.diff(range), (diff) => ({ ...range, diff })),
         ).pipe(Effect.catchTag("SqlError", readFailure)),
+      "orchestration.getBlob": (payload) =>
+        Effect.gen(function* () {
+          const { hash, offset, limit } = yield* blobInput(payload);
+          const part = yield* blobs.read({ hash, offset, limit });
+          if (part === undefined) {
+            const message = "There is no blob of that hash.";
+            return yield* new NotFound({ kind: "blob", id: hash, message });
+          }
+          const next = offset + part.data.length;
+          const data = Buffer.from(part.data).toString("base64");
+          return { hash, size: part.size, offset, data, nextOffset: next < part.size ? next : null };
+        }).pipe(Effect.catchTag("SqlError", readFailure)),
       "orchestration.replayEvents": (payload) =>
         Effect.gen(function* () {
           const { fromSequenceExclusive, limit } = yield* replayInput(payload);
           const headSequence = yield* reads.head;
-          const events = yield* reads.readAll({ fromSequenceExclusive, limit });
-          const last = events.at(-1)?.sequence ?? fromSequenceExclusive;
-          return { events, headSequence, nextFromSequenceExclusive: last < headSequence ? last : null };
-        }).pipe(Effect.catchTag(["SqlError", "UndecodableEvent"], readFailure)),
+          const page = yield* reads.readAll({ fromSequenceExclusive, limit, maxBytes: REPLAY_BYTES });
+          const last = page.last?.sequence ?? fromSequenceExclusive;
+          return {
+            events: page.events,
+            headSequence,
+            nextFromSequenceExclusive: last < headSequence ? last : null,
+          };
+        }).pipe(Effect.catchTag("SqlError", readFailure)),
+      "orchestration.getQuarantine": (payload) =>
+        Effect.gen(function* () {
+          const { fromSequenceExclusive, limit } = yield* quarantineInput(payload);
+          const found = yield* quarantined.list({ fromSequenceExclusive, limit: limit + 1 });
+          const events = found.slice(0, limit);
+          const next = found.length > limit ? (events.at(-1)?.sequence ?? null) : null;
+          return { events, total: yield* quarantined.count, nextFromSequenceExclusive: next };
+        }).pipe(Effect.catchTag("SqlError", readFailure)),
       "orchestration.subscribe": (payload) =>
         Effect.map(subscribeInput(payload), ({ fromSequenceExclusive }) =>
           subscriptions.subscribe(fromSequenceExclusive),
-        ).pipe(Stream.unwrap, Stream.catchTag(["SqlError", "UndecodableEvent"], streamFailure)),
+        ).pipe(Stream.unwrap, asPages, Stream.catchTag("SqlError", streamFailure)),
       "orchestration.subscribeThread": (payload) =>
         Effect.map(subscribeThreadInput(payload), ({ threadId, fromSequenceExclusive }) =>
           subscriptions.subscribeThread(threadId, fromSequenceExclusive),
-        ).pipe(Stream.unwrap, Stream.catchTag(["SqlError", "UndecodableEvent"], streamFailure)),
+        ).pipe(Stream.unwrap, asPages, Stream.catchTag("SqlError", streamFailure)),
     });
   }),
 );

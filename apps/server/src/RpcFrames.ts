@@ -1,11 +1,13 @@
 /**
- * The frames of the RPC protocol as they come from outside (SPEC section 3). Effect's server answers a frame that it cannot
- * read, or a method that it does not know, with a defect; here they get a typed failure, and the connection goes on.
+ * The frames of the RPC protocol (SPEC section 3.2), between text and what Effect's server takes and gives. Effect's server
+ * answers a frame that it cannot read, or a method that it does not know, with a defect; here they get a typed failure, and
+ * the connection goes on.
  */
 import { InvalidInput, UnknownMethod } from "@heddle/contracts/Errors";
 import { OrchestrationRpcs } from "@heddle/contracts/Rpc";
-import { Effect, Result, Schema } from "effect";
-import { type RpcMessage, RpcSerialization, type RpcServer } from "effect/rpc";
+import { Result, Schema } from "effect";
+import type { RpcMessage } from "effect/rpc";
+import { FeedPage } from "./FeedPage.ts";
 import { invalid, issuesOf } from "./Input.ts";
 
 const RequestId = Schema.Union([Schema.String, Schema.Number]);
@@ -25,21 +27,36 @@ const Frame = Schema.Union([
   Schema.Struct({ _tag: Schema.Literals(["Ping", "Eof"]) }),
 ]);
 const decodeFrame = Schema.decodeUnknownResult(Frame, { errors: "all" });
+const encodeError = Schema.encodeSync(Schema.Union([InvalidInput, UnknownMethod]));
 
-/** A frame that could not be read, on its way to its answer. */
-interface Unreadable {
-  readonly _tag: "Unreadable";
-  readonly requestId: string | number;
-  readonly issues: InvalidInput["issues"];
-}
+const METHODS = [...OrchestrationRpcs.requests.keys()].join(", ");
 
-const readFrame = (value: unknown): RpcMessage.FromClientEncoded | Unreadable => {
+/** A frame for Effect's server, or, for one that it should not see, the answer. */
+export type ReadFrame = RpcMessage.FromClientEncoded | RpcMessage.ResponseExitEncoded;
+
+/** Reads a message: one frame or an array of them, in JSON. */
+export const readFrames = (message: string): ReadonlyArray<ReadFrame> => {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(message);
+  } catch (cause) {
+    const issue = `Expected JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
+    return [refusal("", invalid("", [{ path: "", message: issue }]))];
+  }
+  return Array.isArray(parsed) ? parsed.map(readFrame) : [readFrame(parsed)];
+};
+
+const readFrame = (value: unknown): ReadFrame => {
   const decoded = decodeFrame(value);
   if (Result.isFailure(decoded)) {
-    return { _tag: "Unreadable", requestId: requestIdOf(value), issues: issuesOf(decoded.failure) };
+    return refusal(requestIdOf(value), invalid("", issuesOf(decoded.failure)));
   }
   const frame = decoded.success;
   if (frame._tag !== "Request") return frame;
+  if (!OrchestrationRpcs.requests.has(frame.tag)) {
+    const message = `There is no method ${JSON.stringify(frame.tag)}. There are: ${METHODS}.`;
+    return refusal(frame.id, new UnknownMethod({ method: frame.tag, message }));
+  }
   return { ...frame, payload: frame.payload ?? {}, headers: frame.headers ?? [] };
 };
 
@@ -48,51 +65,20 @@ const requestIdOf = (value: unknown): string | number => {
   return typeof value.id === "string" || typeof value.id === "number" ? value.id : "";
 };
 
-/** JSON frames, one or an array of them in a WebSocket message; what is not JSON becomes an unreadable frame. */
-export const frameSerialization = RpcSerialization.RpcSerialization.of({
-  ...RpcSerialization.json,
-  makeUnsafe: () => {
-    const json = RpcSerialization.json.makeUnsafe();
-    return {
-      encode: json.encode,
-      decode: (data) => {
-        try {
-          return json.decode(data).map(readFrame);
-        } catch (cause) {
-          const message = `Expected JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
-          return [
-            { _tag: "Unreadable", requestId: "", issues: [{ path: "", message }] } satisfies Unreadable,
-          ];
-        }
-      },
-    };
-  },
+const refusal = (
+  requestId: string | number,
+  error: InvalidInput | UnknownMethod,
+): RpcMessage.ResponseExitEncoded => ({
+  _tag: "Exit",
+  requestId,
+  exit: { _tag: "Failure", cause: [{ _tag: "Fail", error: encodeError(error) }] },
 });
 
-const encodeError = Schema.encodeSync(Schema.Union([InvalidInput, UnknownMethod]));
-
-const METHODS = [...OrchestrationRpcs.requests.keys()].join(", ");
-
-/** Answers unreadable frames and unknown methods before the server sees them. */
-export const answerBadFrames = (protocol: RpcServer.Protocol["Service"]): RpcServer.Protocol["Service"] => {
-  const refuse = (clientId: number, requestId: string | number, error: InvalidInput | UnknownMethod) =>
-    protocol.send(clientId, {
-      _tag: "Exit",
-      requestId,
-      exit: { _tag: "Failure", cause: [{ _tag: "Fail", error: encodeError(error) }] },
-    });
-  return {
-    ...protocol,
-    run: (handle) =>
-      protocol.run((clientId, frame: RpcMessage.FromClientEncoded | Unreadable) => {
-        if (frame._tag === "Unreadable") {
-          return refuse(clientId, frame.requestId, invalid("", frame.issues));
-        }
-        if (frame._tag === "Request" && !OrchestrationRpcs.requests.has(frame.tag)) {
-          const message = `There is no method ${JSON.stringify(frame.tag)}. There are: ${METHODS}.`;
-          return refuse(clientId, frame.id, new UnknownMethod({ method: frame.tag, message }));
-        }
-        return Effect.suspend(() => handle(clientId, frame));
-      }),
-  };
+/** The text of a frame for a client. Pages of a feed come with theirs. */
+export const frameText = (frame: RpcMessage.FromServerEncoded): string => {
+  if (frame._tag !== "Chunk") return JSON.stringify(frame);
+  const values = frame.values.map((value) =>
+    value instanceof FeedPage ? value.text : JSON.stringify(value),
+  );
+  return `{"_tag":"Chunk","requestId":${JSON.stringify(frame.requestId)},"values":[${values.join(",")}]}`;
 };

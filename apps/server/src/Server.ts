@@ -2,22 +2,18 @@
 import { createServer } from "node:http";
 import { NodeHttpServer } from "@effect/platform-node";
 import { CheckpointStore } from "@heddle/checkpoints/CheckpointStore";
-import { OrchestrationRpcs } from "@heddle/contracts/Rpc";
 import { AgentSessions } from "@heddle/orchestrator/AgentSessions";
 import { EffectWorker } from "@heddle/orchestrator/EffectWorker";
-import { Engine } from "@heddle/orchestrator/Engine";
 import { engineLayer } from "@heddle/orchestrator/EngineLayer";
-import { Feed } from "@heddle/orchestrator/Feed";
 import { Reactions } from "@heddle/orchestrator/Reactions";
 import { recover } from "@heddle/orchestrator/Recovery";
 import { Subscriptions } from "@heddle/orchestrator/Subscriptions";
 import { TurnCheckpoints } from "@heddle/orchestrator/TurnCheckpoints";
 import { TurnStarter } from "@heddle/orchestrator/TurnStarter";
-import { Runner } from "@heddle/projections/Runner";
 import * as ProviderRegistry from "@heddle/providers/shared/ProviderRegistry";
 import { Context, Effect, Layer } from "effect";
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http";
-import { RpcSerialization, RpcServer } from "effect/rpc";
+import { RpcServer } from "effect/rpc";
 import { type AccessOptions, checkHost, checkToken, loopbackHosts, type Refusal } from "./Access.ts";
 import {
   announceServer,
@@ -26,14 +22,18 @@ import {
   ensureToken,
   ownDataDirectory,
 } from "./DataDirectory.ts";
+import { type ConnectionLimits, makeConnections, usualLimits } from "./Connections.ts";
 import { handlersLayer } from "./Handlers.ts";
-import { answerBadFrames, frameSerialization } from "./RpcFrames.ts";
+import { makeRpcProtocol } from "./RpcProtocol.ts";
+import { ServedRpcs } from "./ServedRpcs.ts";
+import { makeReadiness } from "./Readiness.ts";
 import { readSettings } from "./Settings.ts";
 
 export interface ServerOptions {
   readonly directory: DataDirectory;
   /** 0 takes any free port. */
   readonly port: number;
+  readonly connections?: ConnectionLimits;
 }
 
 /** Where a server listens. */
@@ -78,7 +78,7 @@ const rpcProtocol = (access: AccessOptions) =>
   Layer.effect(
     RpcServer.Protocol,
     Effect.gen(function* () {
-      const { httpEffect, protocol } = yield* RpcServer.makeProtocolWithHttpEffectWebsocket;
+      const { connect, protocol } = yield* makeRpcProtocol;
       const router = yield* HttpRouter.HttpRouter;
       yield* router.add(
         "GET",
@@ -91,19 +91,17 @@ const rpcProtocol = (access: AccessOptions) =>
             const message = "This is a WebSocket endpoint; SPEC section 3 shows its frames.";
             return HttpServerResponse.jsonUnsafe({ error: "UpgradeRequired", message }, { status: 426 });
           }
-          return yield* httpEffect;
+          return yield* connect;
         }),
       );
-      return answerBadFrames(protocol);
+      return protocol;
     }),
-  ).pipe(Layer.provide(Layer.succeed(RpcSerialization.RpcSerialization, frameSerialization)));
+  );
 
 const statusRoutes = (access: AccessOptions) =>
   HttpRouter.use(
     Effect.fnUntraced(function* (router) {
-      const runner = yield* Runner;
-      const feed = yield* Feed;
-      const engine = yield* Engine;
+      const readiness = yield* makeReadiness;
       const guarded = (answer: Effect.Effect<HttpServerResponse.HttpServerResponse>) =>
         Effect.gen(function* () {
           const { headers } = yield* HttpServerRequest.HttpServerRequest;
@@ -119,26 +117,16 @@ const statusRoutes = (access: AccessOptions) =>
         "GET",
         "/ready",
         guarded(
-          Effect.map(runner.status, (projectors) => {
-            const failure = engine.failure();
-            const ready = failure === null && projectors.every(({ fault }) => fault === null);
-            return HttpServerResponse.jsonUnsafe(
-              {
-                status: ready ? "ready" : "degraded",
-                headSequence: feed.head(),
-                store: failure === null ? "ok" : failure.message,
-                projectors,
-              },
-              { status: ready ? 200 : 503 },
-            );
-          }),
+          Effect.map(readiness, ({ ready, report }) =>
+            HttpServerResponse.jsonUnsafe(report, { status: ready ? 200 : 503 }),
+          ),
         ),
       );
     }),
   );
 
 /** Runs a server for as long as the layer lives. It listens when all that it serves is there. */
-export const serverLayer = ({ directory, port }: ServerOptions) =>
+export const serverLayer = ({ directory, port, connections = usualLimits }: ServerOptions) =>
   Layer.unwrap(
     Effect.gen(function* () {
       yield* createDataDirectory(directory);
@@ -149,7 +137,7 @@ export const serverLayer = ({ directory, port }: ServerOptions) =>
         host: HOST,
         port,
         gracefulShutdownTimeout: "2 seconds",
-        websocket: { maxPayload: MAX_MESSAGE_BYTES },
+        websocket: { maxPayload: MAX_MESSAGE_BYTES, WebSocket: yield* makeConnections(connections) },
       });
 
       const address = Layer.effect(
@@ -157,7 +145,6 @@ export const serverLayer = ({ directory, port }: ServerOptions) =>
         Effect.gen(function* () {
           const bound = (yield* HttpServer.HttpServer).address;
           const actual = bound._tag === "UnixPathAddress" ? port : bound.port;
-          yield* announceServer(directory, { host: HOST, port: actual });
           return { host: HOST, port: actual, url: `http://${HOST}:${actual}` };
         }),
       );
@@ -165,7 +152,7 @@ export const serverLayer = ({ directory, port }: ServerOptions) =>
       const routes = Layer.unwrap(
         Effect.map(ServerAddress, (bound) => {
           const access = { token, hosts: loopbackHosts(bound.port) };
-          const rpc = RpcServer.layer(OrchestrationRpcs, {
+          const rpc = RpcServer.layer(ServedRpcs, {
             disableTracing: true,
             disableFatalDefects: true,
           }).pipe(Layer.provide(handlersLayer), Layer.provide(rpcProtocol(access)));
@@ -176,7 +163,15 @@ export const serverLayer = ({ directory, port }: ServerOptions) =>
         }),
       );
 
-      return routes.pipe(
+      // Whoever finds the record is answered; it goes before the port does.
+      const announced = Layer.effectDiscard(
+        Effect.flatMap(ServerAddress, ({ host, port: bound }) =>
+          announceServer(directory, { host, port: bound }),
+        ),
+      );
+
+      return announced.pipe(
+        Layer.provideMerge(routes),
         Layer.provideMerge(address),
         Layer.provide(node),
         Layer.provide(orchestrationLayer(directory, settings)),

@@ -5,6 +5,7 @@
 import type { EventEnvelope } from "@heddle/contracts/Events";
 import type { MessageId, ThreadId } from "@heddle/contracts/Ids";
 import { Context, Effect, Latch, Layer, type Scope } from "effect";
+import { EventRing, type PageBounds } from "./EventRing.ts";
 
 /** Words of a reply, on their way to whoever watches; not stored. */
 export interface Delta {
@@ -15,9 +16,10 @@ export interface Delta {
   readonly text: string;
 }
 
-const RING_EVENTS = 4096;
 /** A watcher that falls this far behind loses deltas; the stored segments hold the same words. */
 const WATCHER_DELTAS = 1024;
+/** The same, in UTF-16 code units. */
+const WATCHER_LENGTH = 262_144;
 
 export interface Watcher {
   /** Waits until something new may be there. */
@@ -30,6 +32,8 @@ interface Attached {
   readonly streamId: string | null;
   readonly signal: Latch.Latch;
   deltas: Array<Delta>;
+  /** Of their texts together. */
+  length: number;
 }
 
 export class Feed extends Context.Service<
@@ -44,14 +48,14 @@ export class Feed extends Context.Service<
     /** The events after a sequence, if all of them are at hand. */
     readonly recent: (
       fromSequenceExclusive: number,
-      limit: number,
+      bounds: PageBounds,
     ) => ReadonlyArray<EventEnvelope> | undefined;
     /** Attaches to the signal, for one stream or for all. Deltas come for one stream only. */
     readonly watch: (streamId: string | null) => Effect.Effect<Watcher, never, Scope.Scope>;
   }
 >()("heddle/orchestrator/Feed") {
   static readonly layer = Layer.sync(Feed, () => {
-    const ring: Array<EventEnvelope> = [];
+    const ring = new EventRing();
     const watchers = new Set<Attached>();
     let head = 0;
     return Feed.of({
@@ -63,9 +67,7 @@ export class Feed extends Context.Service<
         const last = events.at(-1);
         if (last === undefined) return;
         head = last.sequence;
-        ring.push(...events);
-        // Cut in big steps: moving the array's start costs its length.
-        if (ring.length > 2 * RING_EVENTS) ring.splice(0, ring.length - RING_EVENTS);
+        ring.push(events);
         const streams = new Set(events.map((event) => event.streamId));
         for (const watcher of watchers) {
           if (watcher.streamId === null || streams.has(watcher.streamId)) watcher.signal.openUnsafe();
@@ -74,21 +76,20 @@ export class Feed extends Context.Service<
       publishDelta: (delta) => {
         for (const watcher of watchers) {
           if (watcher.streamId !== delta.threadId) continue;
-          if (watcher.deltas.length >= WATCHER_DELTAS) watcher.deltas = [];
+          if (watcher.deltas.length >= WATCHER_DELTAS || watcher.length >= WATCHER_LENGTH) {
+            watcher.deltas = [];
+            watcher.length = 0;
+          }
           watcher.deltas.push(delta);
+          watcher.length += delta.text.length;
           watcher.signal.openUnsafe();
         }
       },
-      recent: (from, limit) => {
-        const first = ring[0];
-        if (first === undefined || from < first.sequence - 1) return undefined;
-        const start = from - first.sequence + 1;
-        return ring.slice(start, start + limit);
-      },
+      recent: (from, bounds) => ring.after(from, bounds),
       watch: (streamId) =>
         Effect.acquireRelease(
           Effect.sync(() => {
-            const attached: Attached = { streamId, signal: Latch.makeUnsafe(false), deltas: [] };
+            const attached: Attached = { streamId, signal: Latch.makeUnsafe(false), deltas: [], length: 0 };
             watchers.add(attached);
             return attached;
           }),
@@ -99,6 +100,7 @@ export class Feed extends Context.Service<
             takeDeltas: () => {
               const { deltas } = attached;
               attached.deltas = [];
+              attached.length = 0;
               return deltas;
             },
           })),

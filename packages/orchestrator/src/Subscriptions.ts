@@ -2,22 +2,28 @@
  * Following the log (SPEC section 3): a subscription is a cursor. It attaches to the signal first, reads the store up to
  * where the log stood then, says `synchronized`, and goes on with what each signal announces.
  */
-import type { EventEnvelope } from "@heddle/contracts/Events";
 import type { ThreadId } from "@heddle/contracts/Ids";
 import type { FeedItem } from "@heddle/contracts/Rpc";
 import { type EventReads, eventReads } from "@heddle/event-store/EventStore";
+import { Quarantine, quarantiningReads } from "@heddle/event-store/Quarantine";
 import { Reader } from "@heddle/event-store/SqliteDatabase";
 import { Cause, Context, Effect, Layer, Stream } from "effect";
 import { Feed, type Watcher } from "./Feed.ts";
+import { asItems, RecentPages } from "./RecentPages.ts";
 
-const PAGE_SIZE = 200;
+/** What a subscriber is given at once, and so the most that waits for one that does not read. */
+const PAGE = { limit: 200, maxBytes: 1_048_576 };
 
 type ReadFailure = Effect.Error<ReturnType<EventReads["readAll"]>>;
 
-/** The next events of a subscription after its cursor, and the cursor behind them; none at the head. */
-type NextPage = (
-  cursor: number,
-) => Effect.Effect<readonly [ReadonlyArray<EventEnvelope>, number], ReadFailure>;
+interface Page {
+  readonly items: ReadonlyArray<FeedItem>;
+  /** The cursor behind them. */
+  readonly end: number;
+}
+
+/** The next events of a subscription after its cursor; none at the head. */
+type NextPage = (cursor: number) => Effect.Effect<Page, ReadFailure>;
 
 export class Subscriptions extends Context.Service<
   Subscriptions,
@@ -35,40 +41,39 @@ export class Subscriptions extends Context.Service<
     Subscriptions,
     Effect.gen(function* () {
       const feed = yield* Feed;
-      const reads = eventReads(yield* Reader);
+      const reads = quarantiningReads(eventReads(yield* Reader), yield* Quarantine);
+      const recentPages = new RecentPages(feed, PAGE);
 
       const nextOfAll: NextPage = (cursor) => {
-        const recent = feed.recent(cursor, PAGE_SIZE);
-        const page = recent
-          ? Effect.succeed(recent)
-          : reads.readAll({ fromSequenceExclusive: cursor, limit: PAGE_SIZE });
-        return Effect.map(page, (events) => [events, events.at(-1)?.sequence ?? cursor] as const);
+        const recent = recentPages.after(null, cursor);
+        if (recent) return Effect.succeed(recent);
+        return Effect.map(reads.readAll({ fromSequenceExclusive: cursor, ...PAGE }), ({ events, last }) => ({
+          items: asItems(events),
+          end: last?.sequence ?? cursor,
+        }));
       };
 
       /** From the ring where it reaches back far enough, else by the stream's index. */
       const nextOfThread = (threadId: ThreadId): NextPage => {
         let version: number | undefined;
         return Effect.fnUntraced(function* (cursor) {
-          const recent = feed.recent(cursor, PAGE_SIZE);
+          const recent = recentPages.after(threadId, cursor);
           if (recent) {
-            const mine = recent.filter(
-              (event) => event.streamId === threadId && event.aggregateKind === "thread",
-            );
-            version = mine.at(-1)?.streamVersion ?? version;
-            return [mine, recent.at(-1)?.sequence ?? cursor] as const;
+            version = recent.version ?? version;
+            return recent;
           }
           version ??= yield* reads.streamVersionAt("thread", threadId, cursor);
           const head = feed.head();
-          const events = yield* reads.readStream({
+          const page = yield* reads.readStream({
             aggregateKind: "thread",
             streamId: threadId,
             fromVersionExclusive: version,
-            limit: PAGE_SIZE,
+            ...PAGE,
           });
-          version = events.at(-1)?.streamVersion ?? version;
-          // The last page of the stream: nothing of it is left up to where the log stood before the read.
-          const last = events.at(-1)?.sequence ?? cursor;
-          return [events, events.length < PAGE_SIZE ? Math.max(head, last) : last] as const;
+          version = page.last?.streamVersion ?? version;
+          const end = page.last?.sequence ?? cursor;
+          // Nothing of the stream is left up to where the log stood before the read.
+          return { items: asItems(page.events), end: page.atEnd ? Math.max(head, end) : end };
         });
       };
 
@@ -107,10 +112,10 @@ const followPull = (feed: Feed["Service"], watcher: Watcher, next: NextPage, fro
       return Effect.succeed([{ kind: "synchronized", sequence: cursor }] as const);
     }
     if (cursor < feed.head()) {
-      return Effect.flatMap(next(cursor), ([events, end]) => {
-        cursor = end;
-        const stored = events.map((event): FeedItem => ({ kind: "event", event }));
-        const items = synchronized && cursor >= feed.head() ? [...stored, ...takeDeltas(watcher)] : stored;
+      return Effect.flatMap(next(cursor), (page) => {
+        cursor = page.end;
+        const deltas = synchronized && cursor >= feed.head() ? takeDeltas(watcher) : [];
+        const items = deltas.length === 0 ? page.items : [...page.items, ...deltas];
         return isFilled(items) ? Effect.succeed(items) : pull;
       });
     }

@@ -1,4 +1,4 @@
-import { EventRing, sizeOf } from "@heddle/orchestrator/EventRing";
+import { EventRing, sizeOf } from "../src/EventRing.ts";
 import type { EventEnvelope } from "@heddle/contracts/Events";
 import { EventId, ThreadId } from "@heddle/contracts/Ids";
 import { assert, describe, it } from "vitest";

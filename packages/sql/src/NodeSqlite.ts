@@ -56,7 +56,7 @@ class NodeSqliteConnection implements SqlConnection.Connection {
   ): Effect.Effect<Rows, SqlError.SqlError> {
     const rows = this.#run<Rows>(this.#prepared, sql, params);
     // What failed before has its own error; what this leaves open, `endLeftover` ends.
-    if (sql === "ROLLBACK") return Effect.catch(rows, () => Effect.succeed([]));
+    if (sql === "ROLLBACK") return Effect.catchTag(rows, "SqlError", () => Effect.succeed([]));
     return transformRows ? Effect.map(rows, transformRows) : rows;
   }
 

@@ -1,13 +1,13 @@
 /** Disks that are full, files that cannot be written, and what a server says and does then. */
 import { join } from "node:path";
 import { assert, describe, it } from "vitest";
-import { Heddle } from "../../cli/test/support.ts";
-import { createProject } from "./conversation.ts";
-import { openDatabase } from "./database.ts";
-import { limitFileSize, makeReadOnly, mountSmallDisk, takeWriting } from "./faulty-disk.ts";
-import type { Json } from "./raw-client.ts";
-import { startServer, temporaryFolder, type RunningServer } from "./server-process.ts";
-import { bulky, failureOf, readiness, readLog, sendUntilRefused } from "./store-failure.ts";
+import { Heddle } from "./support.ts";
+import { createProject } from "@heddle/server/testing/conversation";
+import { openDatabase } from "@heddle/server/testing/database";
+import { limitFileSize, makeReadOnly, mountSmallDisk, takeWriting } from "@heddle/server/testing/faulty-disk";
+import type { Json } from "@heddle/server/testing/raw-client";
+import { startServer, temporaryFolder, type RunningServer } from "@heddle/server/testing/server-process";
+import { bulky, failureOf, readiness, readLog, sendUntilRefused } from "@heddle/server/testing/store-failure";
 
 /**
  * The store fails, in `fail`, and is mended: in between commands get typed errors, reads and subscriptions go on, and

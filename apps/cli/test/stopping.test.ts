@@ -2,12 +2,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { assert, describe, it } from "vitest";
-import { Heddle } from "../../cli/test/support.ts";
-import { createProject } from "./conversation.ts";
-import { openDatabase } from "./database.ts";
-import { lockElsewhere } from "./lock-elsewhere.ts";
-import { RawClient, RpcFailure } from "./raw-client.ts";
-import { afterwards, temporaryFolder } from "./server-process.ts";
+import { Heddle } from "./support.ts";
+import { createProject } from "@heddle/server/testing/conversation";
+import { openDatabase } from "@heddle/server/testing/database";
+import { lockElsewhere } from "@heddle/server/testing/lock-elsewhere";
+import { RawClient, RpcFailure } from "@heddle/server/testing/raw-client";
+import { afterwards, temporaryFolder } from "@heddle/server/testing/server-process";
 
 const serve = async () => {
   const heddle = new Heddle(join(temporaryFolder(), "data"));
