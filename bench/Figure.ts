@@ -12,6 +12,8 @@ export interface Figure {
 export interface Part {
   readonly name: string;
   readonly title: string;
+  /** What takes long and is not measured, such as a database that several parts share. */
+  readonly prepare?: () => Promise<unknown>;
   readonly run: () => Promise<ReadonlyArray<Figure>>;
 }
 

@@ -6,7 +6,7 @@ import { ClientCommand, type ClientCommandInput } from "@heddle/contracts/Comman
 import { Engine } from "@heddle/orchestrator/Engine";
 import { engineLayer } from "@heddle/orchestrator/EngineLayer";
 import { fromClient } from "@heddle/orchestrator/GroupWriter";
-import { Effect, type Layer, Schema } from "effect";
+import { Effect, type Layer, ManagedRuntime, Schema } from "effect";
 
 const AT = "2026-01-31T12:00:00.000Z";
 
@@ -57,6 +57,17 @@ export type EngineParts = Layer.Success<ReturnType<typeof engineLayer>>;
 /** Runs a program on an engine with its database in `folder`. */
 export const onEngine = <A, E>(folder: string, program: Effect.Effect<A, E, EngineParts>): Promise<A> =>
   Effect.runPromise(program.pipe(Effect.provide(engineLayer(join(folder, "heddle.db"))), Effect.scoped));
+
+/** An engine that stays open, so that two can be measured in turn. */
+export interface OpenEngine {
+  readonly run: <A, E>(program: Effect.Effect<A, E, EngineParts>) => Promise<A>;
+  readonly close: () => Promise<void>;
+}
+
+export const openEngine = (folder: string): OpenEngine => {
+  const runtime = ManagedRuntime.make(engineLayer(join(folder, "heddle.db")));
+  return { run: (program) => runtime.runPromise(program), close: () => runtime.dispose() };
+};
 
 /** Does `count` things with at most `width` under way, and gives how many were done in a second. */
 export const rate = <E, R>(

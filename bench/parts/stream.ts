@@ -20,7 +20,6 @@ const reply = (threadId: string, deltas: number) =>
     const store = yield* EventStore;
     const ingest = yield* makeAgentIngest({
       threadId: ThreadId.make(threadId),
-      adapterKey: "bench",
       instance: threadId,
       startedBy: { causationEventId: null, correlationId: null },
       engine: yield* Engine,

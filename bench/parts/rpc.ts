@@ -1,0 +1,77 @@
+/** Durable commands over WebSocket RPC, against the same in process. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Effect } from "effect";
+import { type Figure, median, type Part } from "../Figure.ts";
+import { createProject, createThread, dispatch, onEngine, rate, rename, withFolder } from "../support.ts";
+import { startClients } from "../wire/ClientProcess.ts";
+import type { CommandsAnswer, CommandsRequest } from "../wire/commandClients.ts";
+import { startServer } from "../wire/ServerProcess.ts";
+
+const THREADS = 100;
+const COMMANDS = 10_000;
+const ROUNDS = 5;
+const CLIENTS = 4;
+const IN_FLIGHT = 100;
+
+const creations = [
+  createProject,
+  ...Array.from({ length: THREADS }, (_, index) => createThread(`t${index}`)),
+];
+const command = (round: number, index: number) => rename(`t${index % THREADS}`, `rename-${round}-${index}`);
+
+/** A server with its clients, in processes of their own. */
+const startWire = async (folder: string) => {
+  const { port, token, stop } = await startServer(folder);
+  const clients = startClients<CommandsRequest, CommandsAnswer>("commandClients");
+  await clients.ask({ server: { port, token }, clients: 1, inFlight: 1, commands: creations });
+  return {
+    round: async (round: number): Promise<number> => {
+      const commands = Array.from({ length: COMMANDS }, (_, index) => command(round, index));
+      const answer = await clients.ask({
+        server: { port, token },
+        clients: CLIENTS,
+        inFlight: IN_FLIGHT,
+        commands,
+      });
+      return COMMANDS / answer.seconds;
+    },
+    stop: () => {
+      clients.stop();
+      return stop();
+    },
+  };
+};
+
+const run = (): Promise<ReadonlyArray<Figure>> =>
+  withFolder(async (folder) => {
+    const engineFolder = join(folder, "engine");
+    mkdirSync(engineFolder);
+    const wire = await startWire(join(folder, "server"));
+    const rates = await onEngine(
+      engineFolder,
+      Effect.gen(function* () {
+        yield* Effect.forEach(creations, dispatch, { discard: true });
+        const rates: Array<readonly [rpc: number, inProcess: number]> = [];
+        // In turn, so that both meet the same machine; the first round warms both up.
+        for (let round = 0; round <= ROUNDS; round += 1) {
+          const inProcess = yield* rate(COMMANDS, IN_FLIGHT, (index) => dispatch(command(round, index)));
+          const rpc = yield* Effect.promise(() => wire.round(round));
+          if (round > 0) rates.push([rpc, inProcess]);
+        }
+        return rates;
+      }),
+    ).finally(wire.stop);
+    return [
+      {
+        name: `durable commands over RPC, ${CLIENTS} clients`,
+        value: median(rates.map(([rpc]) => rpc)),
+        against: median(rates.map(([, inProcess]) => inProcess)),
+        unit: "commands/s",
+        ratio: median(rates.map(([rpc, inProcess]) => rpc / inProcess)),
+        bound: { atLeast: 0.6 },
+      },
+    ];
+  });
+
+export const rpc: Part = { name: "rpc", title: "Durable commands over WebSocket RPC", run };
