@@ -238,6 +238,23 @@ describe("at a start", () => {
   );
 });
 
+describe("after a claim of which it is not known whether it stood", () => {
+  it.effect("effects are open again, but for those that are being carried out", () =>
+    Effect.gen(function* () {
+      const effects = yield* Effects;
+      yield* insert(wanted("a", "one"), wanted("b", "two"));
+      const claimed = yield* claimAll;
+      const [a, b] = claimed;
+      assert.isDefined(b);
+      yield* effects.releaseLost(a ? [a.effectId] : []);
+      assert.deepInclude(yield* stored("a"), { status: "claimed" });
+      assert.deepInclude(yield* stored("b"), { status: "pending", lease_owner: null });
+      yield* effects.releaseLost([]);
+      assert.deepInclude(yield* stored("a"), { status: "pending" });
+    }).pipe(Effect.provide(freshStore)),
+  );
+});
+
 describe("the next due time", () => {
   it.effect("is that of the first effect of a lane that is free, or null", () =>
     Effect.gen(function* () {

@@ -9,12 +9,21 @@ import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEven
 import type { ApprovalRequestId } from "@heddle/contracts/Ids";
 import type { ServerCommand } from "@heddle/domain/ServerCommand";
 import type { ProviderError } from "@heddle/providers/shared/Provider";
-import { Clock, Effect, type Scope, Semaphore } from "effect";
+import { Clock, Effect, References, type Scope, Semaphore } from "effect";
 import { commandIdFrom, messageIdFrom, requestIdFrom } from "./DerivedId.ts";
 import type { Engine } from "./Engine.ts";
 import type { Feed } from "./Feed.ts";
 import type { CommandError, Origin } from "./GroupWriter.ts";
 import { makeReplyText } from "./ReplyText.ts";
+
+/** The adapter that there is. */
+export const ADAPTER_KEY = "acp";
+
+/**
+ * Runs what takes an agent's events in by small slices: a person's command waits for a slice of each agent's flood before
+ * it has its turn, and before it has its answer. (Effect's own slices are of 2,048 operations.)
+ */
+export const inSmallSlices = Effect.provideService(References.MaxOpsBeforeYield, 128);
 
 /** The turn that the agent works on. */
 export interface CurrentTurn {
@@ -43,7 +52,6 @@ type Body = ServerCommand extends infer Command
 
 export interface IngestOptions {
   readonly threadId: ThreadId;
-  readonly adapterKey: string;
   readonly engine: Engine["Service"];
   readonly feed: Feed["Service"];
   readonly scope: Scope.Scope;
@@ -76,7 +84,7 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
       causationEventId: turn?.startedEventId ?? options.startedBy.causationEventId,
       correlationId: turn ? turn.correlationId : options.startedBy.correlationId,
       metadata: {
-        adapterKey: options.adapterKey,
+        adapterKey: ADAPTER_KEY,
         ingestedAt,
         ...(providerSessionId !== undefined && { providerSessionId }),
         ...(providerThreadId !== undefined && { providerThreadId }),

@@ -2,16 +2,11 @@
  * The agents' processes: at most one per thread. A session starts with the thread's next turn, stays for those after, and
  * ends by a stop, by its process's end, or with the server; its turn and its open requests end with it.
  */
-import type { ProviderCapabilities, ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
-import type { SessionState } from "@heddle/contracts/Events";
+import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import { EventId, type ThreadId, type TurnId } from "@heddle/contracts/Ids";
 import type { ModelSelection } from "@heddle/contracts/Model";
 import type { ThreadSummary } from "@heddle/contracts/ReadModel";
-import {
-  SessionRuntime,
-  type SessionRuntimeEntry,
-  type SessionRuntimeStatus,
-} from "@heddle/event-store/SessionRuntime";
+import { SessionRuntime, type SessionRuntimeStatus } from "@heddle/event-store/SessionRuntime";
 import { type AgentSession, type ProviderError, Providers } from "@heddle/providers/shared/Provider";
 import {
   Cause,
@@ -26,32 +21,23 @@ import {
   Semaphore,
   Stream,
 } from "effect";
-import { type AgentIngest, makeAgentIngest } from "./AgentIngest.ts";
+import { type AgentIngest, inSmallSlices, makeAgentIngest } from "./AgentIngest.ts";
 import { commandIdFrom } from "./DerivedId.ts";
 import { Engine } from "./Engine.ts";
 import { Feed } from "./Feed.ts";
 import type { CommandError, Origin } from "./GroupWriter.ts";
-import {
-  diedAtOnce,
-  exitOf,
-  notRecorded,
-  type SessionEnding,
-  stateOf,
-  stoppedWhileStarting,
-} from "./SessionEnding.ts";
+import { exitOf, notRecorded, type SessionEnding, stoppedWhileStarting } from "./SessionEnding.ts";
+import { sessionRecord, type SessionStarted } from "./SessionRecord.ts";
 import { TurnCheckpoints } from "./TurnCheckpoints.ts";
 
 /** How an interrupted turn's agent is waited for before its process is ended. */
 const INTERRUPT_DEADLINE = "5 seconds";
-const ADAPTER_KEY = "acp";
 /** A thread whose session's end is not stored shows it as alive: a database that fails for a moment is waited for. */
 const untilStored = {
   schedule: Schedule.spaced("1 second"),
   times: 20,
   while: (error: CommandError) => error._tag === "StoreUnavailable",
 };
-
-type SessionStarted = Extract<ProviderRuntimeEvent, { type: "session.started" }>;
 
 export interface LiveSession {
   readonly threadId: ThreadId;
@@ -112,15 +98,10 @@ function make() {
     const providers = yield* Providers;
     const runtime = yield* SessionRuntime;
     const checkpoints = yield* TurnCheckpoints;
+    const record = sessionRecord(engine, runtime);
     const sessions = new Map<ThreadId, LiveSession>();
     const starts = new Map<ThreadId, Fiber.Fiber<LiveSession, SessionFailure>>();
     const starting = yield* Semaphore.make(8);
-
-    const setSession = (threadId: ThreadId, key: string, session: SessionState, origin: Origin) =>
-      engine.dispatch(
-        { type: "thread.session.set", commandId: commandIdFrom("session", threadId, key), threadId, session },
-        origin,
-      );
 
     const setRuntimeStatus = (session: LiveSession, status: SessionRuntimeStatus) => {
       const { providerSessionId } = session.ingest.ids();
@@ -218,6 +199,7 @@ function make() {
             if (event.type === "session.exited") last = exitOf(event);
           }),
         ),
+        inSmallSlices,
         Effect.catchCause((cause) =>
           Effect.logError(`The session of thread ${session.threadId} ended on an error`, cause),
         ),
@@ -252,44 +234,49 @@ function make() {
       // Of its own: the layer's finalizer below ends sessions in order, with a word in the log for each.
       const scope = yield* Scope.make();
       const key = origin.causationEventId ?? threadId;
-      yield* setSession(threadId, `${key}/starting`, stateOf("starting", model, undefined), origin);
+      yield* record.starting(threadId, model, key, origin);
       const previous = yield* runtime.latest(threadId);
       const resume = previous?.providerName === model.provider ? previous.resumeCursor : null;
-      const agent = yield* providers
-        .start({ cwd: workspace, runtimeMode: thread.runtimeMode, model, ...(resume !== null && { resume }) })
-        .pipe(
-          Scope.provide(scope),
-          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
-        );
+      const input = { cwd: workspace, runtimeMode: thread.runtimeMode, model };
+      const startAgent = providers.start({ ...input, ...(resume !== null && { resume }) }).pipe(
+        Scope.provide(scope),
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+        Effect.tapError((error) => record.failed(threadId, model, key, origin, error)),
+      );
       const started = yield* Deferred.make<SessionStarted>();
-      // By the mark, not by the pid: a start that a crash cut short comes again with the same cause, and pids come back.
-      const instance = `${key}/${agent.processMark}`;
-      const ingest = yield* makeAgentIngest({
-        threadId,
-        adapterKey: ADAPTER_KEY,
-        engine,
-        feed,
-        scope,
-        instance,
-        startedBy: origin,
-        onStarted: (event) => Deferred.doneUnsafe(started, Effect.succeed(event)),
-      });
-      const session: LiveSession = {
-        threadId,
-        providerName: model.provider,
-        model,
-        workspace,
-        agent,
-        ingest,
-        turnEnded: undefined,
-        ending: undefined,
-        scope,
-        closed: yield* Deferred.make<void>(),
-      };
-      sessions.set(threadId, session);
-      // In no scope: it must outlive the process to record its end.
-      yield* Effect.forkDetach(run(session));
-      yield* recordStart(session, started, previous, key, origin).pipe(
+      // From its process's start until somebody waits for its end, it must not be lost to an interrupt.
+      const session = yield* Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          const agent = yield* restore(startAgent);
+          const ingest = yield* makeAgentIngest({
+            threadId,
+            engine,
+            feed,
+            scope,
+            // By the mark, not by the pid: a start that a crash cut short comes again with the same cause, and pids come back.
+            instance: `${key}/${agent.processMark}`,
+            startedBy: origin,
+            onStarted: (event) => Deferred.doneUnsafe(started, Effect.succeed(event)),
+          });
+          const live: LiveSession = {
+            threadId,
+            providerName: model.provider,
+            model,
+            workspace,
+            agent,
+            ingest,
+            turnEnded: undefined,
+            ending: undefined,
+            scope,
+            closed: yield* Deferred.make<void>(),
+          };
+          sessions.set(threadId, live);
+          // In no scope: it must outlive the process to record its end.
+          yield* Effect.forkDetach(run(live));
+          return live;
+        }),
+      );
+      yield* record.ready({ session, started, previous, key, origin }).pipe(
         // A process that nobody knows of would outlive a crash.
         Effect.tapError(() => {
           session.ending ??= notRecorded;
@@ -298,62 +285,6 @@ function make() {
       );
       return session;
     });
-
-    /** Waits for the session's first word, and stores what a later turn, a reader or a recovery needs of it. */
-    const recordStart = Effect.fnUntraced(function* (
-      session: LiveSession,
-      started: Deferred.Deferred<SessionStarted>,
-      previous: SessionRuntimeEntry | undefined,
-      key: string,
-      origin: Origin,
-    ) {
-      const { threadId, model, agent, ingest } = session;
-      const event = yield* Effect.raceFirst(
-        Deferred.await(started),
-        Effect.andThen(Deferred.await(session.closed), Effect.fail(diedAtOnce(model.provider))),
-      );
-      const { providerSessionId, providerThreadId, capabilities } = event;
-      yield* runtime.put({
-        providerSessionId,
-        threadId,
-        providerName: model.provider,
-        adapterKey: ADAPTER_KEY,
-        providerThreadId: providerThreadId ?? null,
-        status: "running",
-        resumeCursor: agent.resumeCursor,
-        runtimePayload: { pid: agent.pid, mark: agent.processMark },
-      });
-      yield* setSession(
-        threadId,
-        `${ingest.instance}/ready`,
-        stateOf("ready", model, event),
-        yield* ingest.origin(),
-      );
-      if (previous && !event.resumed) yield* sayForgotten(threadId, key, capabilities, origin);
-    });
-
-    /** The agent's memory is not the transcript: where it starts afresh, the thread says so. */
-    const sayForgotten = (
-      threadId: ThreadId,
-      key: string,
-      capabilities: ProviderCapabilities,
-      origin: Origin,
-    ) =>
-      engine.dispatch(
-        {
-          type: "thread.activity.append",
-          commandId: commandIdFrom("fresh-session", threadId, key),
-          threadId,
-          turnId: null,
-          tone: "info",
-          kind: "session.fresh",
-          summary: capabilities.resume
-            ? "The agent could not go on in its earlier session and starts afresh, without its memory of this thread."
-            : "This agent cannot go on in an earlier session: it starts afresh, without its memory of this thread.",
-          detail: null,
-        },
-        origin,
-      );
 
     yield* Effect.addFinalizer(() =>
       Effect.forEach(

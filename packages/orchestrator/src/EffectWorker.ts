@@ -28,6 +28,9 @@ export class EffectWorker extends Context.Service<EffectWorker, { readonly owner
       const reactions = yield* Reactions;
       const engine = yield* Engine;
       const owner = `pid:${process.pid}`;
+      const carriedOut = new Set<number>();
+      /** A claim failed, and may have stood all the same. */
+      let claimLost = false;
 
       const giveUp = Effect.fnUntraced(function* (effect: ClaimedEffect, reason: string) {
         yield* reactions.abandon(effect, originOf(effect), reason);
@@ -77,7 +80,12 @@ export class EffectWorker extends Context.Service<EffectWorker, { readonly owner
             Effect.logError(`Effect ${effect.effectId} (${effect.kind}) was not settled`, cause),
           ),
           // Its lane is free, and a retry may be due earlier than what is waited for.
-          Effect.ensuring(Effect.sync(signal.notify)),
+          Effect.ensuring(
+            Effect.sync(() => {
+              carriedOut.delete(effect.effectId);
+              signal.notify();
+            }),
+          ),
           Effect.withSpan("EffectWorker.carryOut", { attributes: { kind: effect.kind, lane: effect.lane } }),
         );
 
@@ -89,8 +97,14 @@ export class EffectWorker extends Context.Service<EffectWorker, { readonly owner
       });
 
       const work = Effect.gen(function* () {
+        if (claimLost) yield* effects.releaseLost([...carriedOut]);
+        claimLost = true;
         const claimed = yield* effects.claim({ owner, leaseMillis: LEASE_MILLIS, limit: CLAIM_LIMIT });
-        for (const effect of claimed) yield* Effect.forkScoped(carryOut(effect));
+        claimLost = false;
+        for (const effect of claimed) {
+          carriedOut.add(effect.effectId);
+          yield* Effect.forkScoped(carryOut(effect));
+        }
         if (claimed.length === 0) yield* waitForWork;
       }).pipe(
         Effect.tapError((error) => Effect.logError("Effects could not be claimed; trying again", error)),

@@ -51,6 +51,35 @@ describe("the words of a reply", () => {
     }).pipe(Effect.provide(Feed.layer), Effect.scoped),
   );
 
+  it.effect("that the database did not take go again as they were, before what comes after", () =>
+    Effect.gen(function* () {
+      const stored: Array<Segment> = [];
+      let refused = 2;
+      const reply = makeReplyText<string>({
+        threadId: ThreadId.make("t1"),
+        feed: yield* Feed,
+        scope: yield* Effect.scope,
+        messageIdOf: (itemId, part) => MessageId.make(`${itemId}/${part}`),
+        store: (segment) =>
+          Effect.suspend(() => {
+            refused -= 1;
+            return refused < 0 ? Effect.sync(() => stored.push(segment)) : Effect.fail("full");
+          }),
+        exclusively: Effect.ignore,
+      });
+      for (const words of ["one ", "two ", "three "]) {
+        yield* reply.append("a", words);
+        yield* TestClock.adjust("500 millis");
+      }
+      yield* reply.finish("a", undefined);
+      assert.deepStrictEqual(
+        stored.map(({ text }) => text),
+        ["one ", "two ", "three ", ""],
+      );
+      assert.deepStrictEqual(joined(stored), { "a/0": "one two three " });
+    }).pipe(Effect.provide(Feed.layer), Effect.scoped),
+  );
+
   it.effect("are stored in segments of at most 16 KiB where they come at once, in whole characters", () =>
     Effect.gen(function* () {
       const { reply, stored } = yield* replyText;
