@@ -15,6 +15,13 @@ export default defineConfig({
       },
       {
         test: {
+          name: "simulation",
+          include: ["simulation/test/**/*.test.ts"],
+          testTimeout: 600_000,
+        },
+      },
+      {
+        test: {
           name: "apps",
           include: ["apps/*/test/**/*.test.ts"],
           testTimeout: 120_000,
