@@ -100,6 +100,8 @@ export class Engine extends Context.Service<
         while (true) {
           const page = yield* reads.readAll({ fromSequenceExclusive: feed.head(), limit: GROUP_LIMIT });
           feed.publish(page.events);
+          // What cannot be read is passed over as well.
+          if (page.last && page.last.sequence > feed.head()) feed.begin(page.last.sequence);
           if (page.atEnd) break;
         }
         yield* runner.reload;

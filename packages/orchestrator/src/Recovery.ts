@@ -35,7 +35,10 @@ export const recover = Effect.fn("recover")(function* () {
     yield* runtime.setStatus(providerSessionId, "stopped");
   }
   const unsettled = yield* queries.unsettledThreads;
-  yield* Effect.forEach(unsettled, (thread) => settle(thread, startedAt), { concurrency: 4, discard: true });
+  yield* Effect.forEach(unsettled, (thread) => settleOrSay(thread, startedAt), {
+    concurrency: 4,
+    discard: true,
+  });
   if (unsettled.length > 0) {
     yield* Effect.logInfo(`Settled ${unsettled.length} threads whose agents did not outlive the last run.`);
   }
@@ -51,6 +54,18 @@ const reap = Effect.fnUntraced(function* (runtimePayload: Schema.Json) {
 });
 
 const decodePayload = Schema.decodeUnknownOption(Schema.Struct({ mark: Schema.optionalKey(Schema.String) }));
+
+/** A thread that cannot be settled, since an event of its cannot be read or on a bug, does not keep the others waiting. */
+const settleOrSay = (thread: UnsettledThread, startedAt: number) =>
+  settle(thread, startedAt).pipe(
+    Effect.catchIf(
+      (error) =>
+        error._tag === "InternalError" ||
+        error._tag === "CommandIdConflict" ||
+        (error._tag === "StoreUnavailable" && error.operation === "load"),
+      (error) => Effect.logError(`Thread ${thread.threadId} could not be settled: ${error.message}`),
+    ),
+  );
 
 const settle = Effect.fnUntraced(function* ({ threadId, runningTurn }: UnsettledThread, startedAt: number) {
   const engine = yield* Engine;

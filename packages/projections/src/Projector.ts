@@ -9,8 +9,16 @@ import { placeholders, selectValues } from "@heddle/sql/OnConnection";
 import { Effect } from "effect";
 import type { SqlClient, SqlError } from "effect/sql";
 
-/** Folds events that the projector handles, and writes each touched row once, inside the caller's transaction. */
-export type ApplyBatch = (events: ReadonlyArray<EventEnvelope>) => Effect.Effect<void, SqlError.SqlError>;
+/**
+ * Folds events that the projector handles, and writes each touched row once, inside the caller's transaction. Run what it
+ * gives once that is committed, and not before: it remembers the rows.
+ */
+export type ApplyBatch = (
+  events: ReadonlyArray<EventEnvelope>,
+) => Effect.Effect<() => void, SqlError.SqlError>;
+
+/** For a projector that remembers nothing. */
+export const nothingToRemember = (): void => {};
 
 export interface Projector {
   /** Never changes: cursors are kept under it. */
@@ -20,6 +28,7 @@ export interface Projector {
   readonly table: string;
   /** The events that it is given; all others leave its rows as they are. */
   readonly handles: ReadonlyArray<EventType>;
+  /** What it remembers holds for one connection, and until a commit of which it is not known whether it stood. */
   readonly bind: (sql: SqlClient.SqlClient, table: string) => ApplyBatch;
 }
 
@@ -51,6 +60,9 @@ export interface KeyedProjector<Row> {
   readonly removalOf?: (event: EventEnvelope) => Removal | undefined;
 }
 
+/** Rows of one projector that are kept in memory: those that were written last. */
+const REMEMBERED_ROWS = 2048;
+
 /** A projector whose rows have one key: loads the rows that a batch touches, folds, and writes those that changed. */
 export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): Projector => ({
   name: spec.name,
@@ -66,21 +78,27 @@ export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): P
     const load = loadRows<Row>(sql, table, spec);
     const remove = removeRows(sql, table);
     const begins = new Set<EventType>(spec.begins);
+    // Where every event that has a key begins its row, no row is ever asked for again.
+    const remembers = spec.handles.some((type) => !begins.has(type) && type !== "thread.reverted");
+    const remembered = new Map<string, Row>();
     return Effect.fnUntraced(function* (events) {
       const keys = new Set<string>();
+      const stored = new Map<string, Row>();
       const unread: Array<string> = [];
       const removals: Array<Removal> = [];
       for (const event of events) {
         const key = spec.keyOf(event);
         if (key !== undefined && !keys.has(key)) {
           keys.add(key);
-          if (!begins.has(event.eventType)) unread.push(key);
+          const known = remembered.get(key);
+          if (known) stored.set(key, known);
+          else if (!begins.has(event.eventType)) unread.push(key);
         }
         const removal = spec.removalOf?.(event);
         if (removal) removals.push(removal);
       }
 
-      const stored = unread.length === 0 ? new Map<string, Row>() : yield* load(unread);
+      if (unread.length > 0) yield* load(unread, stored);
       const folded = new Map<string, Row>(stored);
       for (const event of events) {
         const removal = spec.removalOf?.(event);
@@ -97,9 +115,22 @@ export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): P
         if (stored.get(key) !== row) changed.push(spec.columns.map((column) => row[column]));
       }
       yield* upsert(changed);
+      if (!remembers) return nothingToRemember;
+      return () => {
+        for (const removal of removals) dropRemoved(remembered, removal);
+        for (const [key, row] of folded) remember(remembered, key, row);
+      };
     });
   },
 });
+
+/** The key moves to the young end: a Map keeps the order of insertion. */
+const remember = <Row>(rows: Map<string, Row>, key: string, row: Row): void => {
+  rows.delete(key);
+  rows.set(key, row);
+  const oldest = rows.keys().next();
+  if (rows.size > REMEMBERED_ROWS && !oldest.done) rows.delete(oldest.value);
+};
 
 /** Reads rows by their key, as objects of one shape: the driver's own are slow to copy. */
 const loadRows = <Row extends object>(
@@ -109,15 +140,13 @@ const loadRows = <Row extends object>(
 ) => {
   const { condition, parameter } = inListText(sql, key, placeholders(sql)());
   const statement = `SELECT ${columns.join(", ")} FROM ${table} WHERE ${condition}`;
-  return (keys: ReadonlyArray<string>) =>
+  return (keys: ReadonlyArray<string>, into: Map<string, Row>) =>
     Effect.map(selectValues(sql, statement, [parameter(keys)]), (rows) => {
-      const loaded = new Map<string, Row>();
       for (const values of rows) {
         const row: Record<string, unknown> = {};
         for (const [index, column] of columns.entries()) row[column] = values[index];
-        loaded.set(String(row[key]), row as Row);
+        into.set(String(row[key]), row as Row);
       }
-      return loaded;
     });
 };
 

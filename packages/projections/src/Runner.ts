@@ -44,7 +44,6 @@ const PAGE_SIZE = 1000;
 
 interface Running {
   readonly projector: Projector;
-  readonly apply: ApplyBatch;
   cursor: number;
   fault: string | null;
 }
@@ -82,9 +81,75 @@ export class Runner extends Context.Service<
 
 const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) {
   const sql = yield* SqlClient.SqlClient;
-  const running: Array<Running> = yield* loadState(sql, projectors);
-  const handlers = new Map<EventType, ReadonlyArray<Running>>(
-    EVENT_TYPES.map((type) => [type, running.filter(({ projector }) => projector.handles.includes(type))]),
+  const running = yield* loadState(sql, projectors);
+  let live = writerOn(sql, running);
+  const able = () => running.filter((entry) => entry.fault === null);
+
+  const reload = Effect.map(readState(sql), (stored) => {
+    for (const entry of running) {
+      entry.cursor = stored.get(entry.projector.name)?.last_applied_sequence ?? entry.cursor;
+    }
+    live = writerOn(sql, running);
+  });
+
+  const markFaulted = Effect.fn("Runner.markFaulted")(function* (fault: ProjectorFault) {
+    const entry = running.find(({ projector }) => projector.name === fault.projector);
+    if (!entry) return;
+    entry.fault = fault.message;
+    yield* Effect.logError(fault.message);
+    yield* sql.withTransaction(live.writeState([entry], ({ cursor }) => cursor));
+  });
+
+  return Runner.of({
+    project: (events) =>
+      Effect.suspend(() => {
+        const [first, last] = [events[0], events.at(-1)];
+        if (first === undefined || last === undefined) return Effect.succeed(() => {});
+        const before = first.sequence - 1;
+        const current = able().filter((entry) => entry.cursor === before);
+        return live.apply(current, events, last.sequence);
+      }),
+    markFaulted,
+    restartFor: Effect.fnUntraced(function* (leftOut) {
+      for (const entry of running) {
+        const passed = [...leftOut].some(
+          ([type, sequence]) => entry.projector.handles.includes(type) && entry.cursor >= sequence,
+        );
+        if (!passed) continue;
+        yield* startFromNothing(sql, entry.projector);
+        entry.cursor = 0;
+      }
+      live = writerOn(sql, running);
+    }),
+    catchUp: Effect.fn("Runner.catchUp")(function* (readPage) {
+      while (true) {
+        const from = Math.min(...able().map((entry) => entry.cursor));
+        if (from === Number.POSITIVE_INFINITY) return;
+        const { events, last } = yield* readPage(from, PAGE_SIZE);
+        if (last === undefined) return;
+        const behind = able().filter((entry) => entry.cursor < last.sequence);
+        yield* sql.withTransaction(live.apply(behind, events, last.sequence)).pipe(
+          Effect.map((committed) => committed()),
+          Effect.catchTag("ProjectorFault", markFaulted),
+        );
+      }
+    }),
+    reload,
+    status: Effect.sync(() =>
+      running.map(({ projector, cursor, fault }) => ({
+        projector: projector.name,
+        lastAppliedSequence: cursor,
+        fault,
+      })),
+    ),
+  });
+});
+
+/** What writes rows and cursors on one connection. */
+const writerOn = (sql: SqlClient.SqlClient, running: ReadonlyArray<Running>) => {
+  const bound = running.map((entry) => ({ entry, apply: entry.projector.bind(sql, entry.projector.table) }));
+  const handlers = new Map<EventType, typeof bound>(
+    EVENT_TYPES.map((type) => [type, bound.filter(({ entry }) => entry.projector.handles.includes(type))]),
   );
   const columns = ["projector", "version", "last_applied_sequence", "fault", "updated_at"];
   const upsertState = multiRowInsert(sql, {
@@ -107,85 +172,36 @@ const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) 
       );
     });
 
-  /** Takes some projectors on to `last`; each gets what it handles and has not had. */
-  const applyTo = Effect.fnUntraced(function* (
+  /** Takes some projectors on to `last`; each gets what it handles and has not had. Run what it gives after the commit. */
+  const apply = Effect.fnUntraced(function* (
     entries: ReadonlyArray<Running>,
     events: ReadonlyArray<EventEnvelope>,
     last: number,
   ) {
-    const routed = new Map(entries.map((entry): [Running, Array<EventEnvelope>] => [entry, []]));
+    const routed = new Map(
+      bound
+        .filter(({ entry }) => entries.includes(entry))
+        .map((each): [(typeof bound)[number], Array<EventEnvelope>] => [each, []]),
+    );
     for (const event of events) {
-      for (const entry of handlers.get(event.eventType) ?? []) {
-        if (entry.cursor < event.sequence) routed.get(entry)?.push(event);
+      for (const each of handlers.get(event.eventType) ?? []) {
+        if (each.entry.cursor < event.sequence) routed.get(each)?.push(event);
       }
     }
-    for (const [entry, own] of routed) {
-      if (own.length > 0) yield* guard(entry, own);
+    const committed: Array<() => void> = [];
+    for (const [each, own] of routed) {
+      if (own.length > 0) committed.push(yield* guard(each.entry.projector, each.apply, own));
     }
     yield* writeState(entries, () => last);
     return () => {
+      for (const remember of committed) remember();
       for (const entry of entries) entry.cursor = last;
     };
   });
+  return { apply, writeState };
+};
 
-  const markFaulted = Effect.fn("Runner.markFaulted")(function* (fault: ProjectorFault) {
-    const entry = running.find(({ projector }) => projector.name === fault.projector);
-    if (!entry) return;
-    entry.fault = fault.message;
-    yield* Effect.logError(fault.message);
-    yield* sql.withTransaction(writeState([entry], ({ cursor }) => cursor));
-  });
-
-  return Runner.of({
-    project: (events) =>
-      Effect.suspend(() => {
-        const [first, last] = [events[0], events.at(-1)];
-        if (first === undefined || last === undefined) return Effect.succeed(() => {});
-        const before = first.sequence - 1;
-        const able = running.filter((entry) => entry.fault === null && entry.cursor === before);
-        return applyTo(able, events, last.sequence);
-      }),
-    markFaulted,
-    restartFor: Effect.fnUntraced(function* (leftOut) {
-      for (const entry of running) {
-        const passed = [...leftOut].some(
-          ([type, sequence]) => entry.projector.handles.includes(type) && entry.cursor >= sequence,
-        );
-        if (!passed) continue;
-        yield* startFromNothing(sql, entry.projector);
-        entry.cursor = 0;
-      }
-    }),
-    catchUp: Effect.fn("Runner.catchUp")(function* (readPage) {
-      while (true) {
-        const able = running.filter((entry) => entry.fault === null);
-        const from = Math.min(...able.map((entry) => entry.cursor));
-        if (able.length === 0) return;
-        const { events, last } = yield* readPage(from, PAGE_SIZE);
-        if (last === undefined) return;
-        const behind = able.filter((entry) => entry.cursor < last.sequence);
-        yield* sql.withTransaction(applyTo(behind, events, last.sequence)).pipe(
-          Effect.map((moveCursors) => moveCursors()),
-          Effect.catchTag("ProjectorFault", markFaulted),
-        );
-      }
-    }),
-    reload: Effect.map(readState(sql), (stored) => {
-      for (const entry of running) {
-        entry.cursor = stored.get(entry.projector.name)?.last_applied_sequence ?? entry.cursor;
-      }
-    }),
-    status: Effect.sync(() =>
-      running.map(({ projector, cursor, fault }) => ({
-        projector: projector.name,
-        lastAppliedSequence: cursor,
-        fault,
-      })),
-    ),
-  });
-});
-
-const guard = ({ projector, apply }: Running, events: ReadonlyArray<EventEnvelope>) => {
+const guard = (projector: Projector, apply: ApplyBatch, events: ReadonlyArray<EventEnvelope>) => {
   const faulted = (reason: string) =>
     new ProjectorFault({ projector: projector.name, sequence: events[0]?.sequence ?? 0, reason });
   return Effect.suspend(() => apply(events)).pipe(
@@ -231,13 +247,12 @@ const loadState = Effect.fnUntraced(function* (
   const names = new Set(projectors.map(({ name }) => name));
   const gone = [...stored.keys()].filter((name) => !names.has(name));
   const load = Effect.forEach(projectors, (projector) => {
-    const apply = projector.bind(sql, projector.table);
     const row = stored.get(projector.name);
     if (row?.version === projector.version) {
       // A faulted one is tried again from where it stood: the code may have been mended.
-      return Effect.succeed({ projector, apply, cursor: row.last_applied_sequence, fault: null });
+      return Effect.succeed<Running>({ projector, cursor: row.last_applied_sequence, fault: null });
     }
-    return Effect.as(startFromNothing(sql, projector), { projector, apply, cursor: 0, fault: null });
+    return Effect.as(startFromNothing(sql, projector), { projector, cursor: 0, fault: null } as Running);
   });
   return yield* sql.withTransaction(
     Effect.andThen(sql`DELETE FROM projection_state WHERE ${inList(sql, "projector", gone)}`, load),

@@ -1,7 +1,7 @@
 import { EVENT_TYPES } from "@heddle/contracts/Events";
 import { Effect } from "effect";
 import { SqlClient } from "effect/sql";
-import type { Projector } from "../src/Projector.ts";
+import { nothingToRemember, type Projector } from "../src/Projector.ts";
 
 /** Writes the sequence of each event, and throws at one of them. */
 export const breaksAt = (sequence: number): Projector => ({
@@ -15,6 +15,7 @@ export const breaksAt = (sequence: number): Projector => ({
         if (event.sequence === sequence) throw new Error("a bug");
         yield* sql`INSERT INTO ${sql(table)} (sequence) VALUES (${event.sequence})`;
       }
+      return nothingToRemember;
     }),
 });
 

@@ -1,6 +1,6 @@
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { Effect } from "effect";
-import { type Projector, removeRows, revertedTurns, upsertSuffix } from "../Projector.ts";
+import { nothingToRemember, type Projector, removeRows, revertedTurns, upsertSuffix } from "../Projector.ts";
 
 export interface CheckpointRow {
   readonly thread_id: string;
@@ -77,6 +77,7 @@ export const checkpoints: Projector = {
         }
       }
       yield* write;
+      return nothingToRemember;
     });
   },
 };

@@ -1,7 +1,7 @@
 import type { EventEnvelope } from "@heddle/contracts/Events";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { Effect } from "effect";
-import { type Projector, removeRows, revertedTurns } from "../Projector.ts";
+import { nothingToRemember, type Projector, removeRows, revertedTurns } from "../Projector.ts";
 
 export interface MessageRow {
   readonly message_id: string;
@@ -63,6 +63,7 @@ export const messages: Projector = {
         }
       }
       yield* write;
+      return nothingToRemember;
     });
   },
 };
