@@ -23,7 +23,7 @@ export const ADAPTER_KEY = "acp";
  * Runs what takes an agent's events in by small slices: a person's command waits for a slice of each agent's flood before
  * it has its turn, and before it has its answer. (Effect's own slices are of 2,048 operations.)
  */
-export const inSmallSlices = Effect.provideService(References.MaxOpsBeforeYield, 128);
+export const inSmallSlices = Effect.provideService(References.MaxOpsBeforeYield, 64);
 
 /** The turn that the agent works on. */
 export interface CurrentTurn {

@@ -46,13 +46,12 @@ export class CommandQueue<A> {
     });
   }
 
-  /** The next items, at most `limit`, people's first; none only once the queue is closed and empty. */
-  take(limit: number): Effect.Effect<ReadonlyArray<A>> {
+  /** The next items, at most so many of each kind, people's first; none only once the queue is closed and empty. */
+  take(most: Readonly<Record<Priority, number>>): Effect.Effect<ReadonlyArray<A>> {
     return Effect.suspend(() => {
-      if (this.#size === 0 && !this.#closed) return Effect.andThen(this.waitForItems, this.take(limit));
+      if (this.#size === 0 && !this.#closed) return Effect.andThen(this.waitForItems, this.take(most));
       const { person, agent } = this.#waiting;
-      const items = person.splice(0, limit);
-      if (items.length < limit) items.push(...agent.splice(0, limit - items.length));
+      const items = [...person.splice(0, most.person), ...agent.splice(0, most.agent)];
       this.#room.openUnsafe();
       return Effect.succeed(items);
     });

@@ -21,8 +21,13 @@ import {
   submission,
 } from "./GroupWriter.ts";
 
-/** Commands in one transaction at most. */
-const GROUP_LIMIT = 256;
+/**
+ * Commands in one transaction at most. An agent's are larger, and a person's command waits for the group that is being
+ * written: so few of them that this takes a few milliseconds.
+ */
+const GROUP_LIMITS = { person: 256, agent: 4 };
+/** Events that are read at a time after a commit of which it is not known whether it stood. */
+const PAGE_SIZE = 256;
 /** Commands that may wait, for people and for agents each. */
 const QUEUE_CAPACITY = 4096;
 
@@ -98,7 +103,7 @@ export class Engine extends Context.Service<
       /** A commit may have stood although its caller saw an error: the log itself says how far it goes. */
       const resynchronize = Effect.gen(function* () {
         while (true) {
-          const page = yield* reads.readAll({ fromSequenceExclusive: feed.head(), limit: GROUP_LIMIT });
+          const page = yield* reads.readAll({ fromSequenceExclusive: feed.head(), limit: PAGE_SIZE });
           feed.publish(page.events);
           // What cannot be read is passed over as well.
           if (page.last && page.last.sequence > feed.head()) feed.begin(page.last.sequence);
@@ -144,7 +149,7 @@ export class Engine extends Context.Service<
       // Whoever is about to send something does so before the group is taken.
       const nextGroup = Effect.andThen(
         queue.waitForItems,
-        Effect.andThen(Effect.yieldNow, queue.take(GROUP_LIMIT)),
+        Effect.andThen(Effect.yieldNow, queue.take(GROUP_LIMITS)),
       );
       const loop: Effect.Effect<void> = Effect.suspend(() =>
         Effect.flatMap(nextGroup, (group) =>

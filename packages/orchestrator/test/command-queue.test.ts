@@ -6,14 +6,26 @@ import { CommandQueue } from "../src/CommandQueue.ts";
 import { engineLayer } from "../src/EngineLayer.ts";
 import { createProject, createThread, send, temporaryFolder } from "./support.ts";
 
+const ALL = { person: 10, agent: 10 };
+
 describe("what waits for the writer", () => {
   it.effect("is taken with people's first, each in their order", () =>
     Effect.gen(function* () {
       const queue = new CommandQueue<string>(10);
       for (const item of ["a1", "a2"]) assert.isTrue(queue.offer(item, "agent"));
       for (const item of ["p1", "p2"]) assert.isTrue(queue.offer(item, "person"));
-      assert.deepStrictEqual(yield* queue.take(3), ["p1", "p2", "a1"]);
-      assert.deepStrictEqual(yield* queue.take(3), ["a2"]);
+      assert.deepStrictEqual(yield* queue.take({ person: 2, agent: 1 }), ["p1", "p2", "a1"]);
+      assert.deepStrictEqual(yield* queue.take({ person: 2, agent: 1 }), ["a2"]);
+    }),
+  );
+
+  it.effect("is taken with no more of an agent's flood than a person can wait for", () =>
+    Effect.gen(function* () {
+      const queue = new CommandQueue<string>(10);
+      for (const item of ["a1", "a2", "a3", "a4"]) queue.offer(item, "agent");
+      assert.deepStrictEqual(yield* queue.take({ person: 10, agent: 3 }), ["a1", "a2", "a3"]);
+      queue.offer("stop", "person");
+      assert.deepStrictEqual(yield* queue.take({ person: 10, agent: 3 }), ["stop", "a4"]);
     }),
   );
 
@@ -24,9 +36,9 @@ describe("what waits for the writer", () => {
       assert.isFalse(queue.offer("p2", "person"));
       assert.isTrue(queue.offer("a1", "agent"));
       const waiting = yield* Effect.forkChild(queue.offerWhenRoom("a2", "agent"), { startImmediately: true });
-      assert.deepStrictEqual(yield* queue.take(10), ["p1", "a1"]);
+      assert.deepStrictEqual(yield* queue.take(ALL), ["p1", "a1"]);
       assert.isTrue(yield* Fiber.join(waiting));
-      assert.deepStrictEqual(yield* queue.take(10), ["a2"]);
+      assert.deepStrictEqual(yield* queue.take(ALL), ["a2"]);
     }),
   );
 
@@ -36,8 +48,8 @@ describe("what waits for the writer", () => {
       queue.offer("p1", "person");
       queue.close();
       assert.isFalse(queue.offer("p2", "person"));
-      assert.deepStrictEqual(yield* queue.take(10), ["p1"]);
-      assert.deepStrictEqual(yield* queue.take(10), []);
+      assert.deepStrictEqual(yield* queue.take(ALL), ["p1"]);
+      assert.deepStrictEqual(yield* queue.take(ALL), []);
     }),
   );
 
