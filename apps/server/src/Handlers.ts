@@ -1,4 +1,4 @@
-/** The RPC methods: decode, call, and say in the contract's terms what went wrong. Nothing else happens here. */
+/** The RPC methods, but for `dispatchCommand` (Dispatch.ts): decode, call, and say in the contract's terms what went wrong. Nothing else happens here. */
 import { InternalError, NotFound, StoreUnavailable } from "@heddle/contracts/Errors";
 import {
   type FeedItem,
@@ -15,15 +15,13 @@ import { blobReads } from "@heddle/event-store/Blobs";
 import { eventReads } from "@heddle/event-store/EventStore";
 import { Quarantine, quarantineReads, quarantiningReads } from "@heddle/event-store/Quarantine";
 import { Reader } from "@heddle/event-store/SqliteDatabase";
-import { Engine } from "@heddle/orchestrator/Engine";
-import { fromClient } from "@heddle/orchestrator/GroupWriter";
 import { Subscriptions } from "@heddle/orchestrator/Subscriptions";
 import { TurnCheckpoints } from "@heddle/orchestrator/TurnCheckpoints";
 import { Queries } from "@heddle/projections/Queries";
 import { Effect, Random, Schema, Stream } from "effect";
 import type { SqlError } from "effect/sql";
 import { FeedPage } from "./FeedPage.ts";
-import { commandInput, inputOf } from "./Input.ts";
+import { inputOf } from "./Input.ts";
 import { ServedRpcs } from "./ServedRpcs.ts";
 
 const noInput = Schema.Struct({});
@@ -70,7 +68,6 @@ const asPages = Stream.mapArray((items: ReadonlyArray<FeedItem>) => [FeedPage.of
 
 export const handlersLayer = ServedRpcs.toLayer(
   Effect.gen(function* () {
-    const engine = yield* Engine;
     const queries = yield* Queries;
     const subscriptions = yield* Subscriptions;
     const checkpoints = yield* TurnCheckpoints;
@@ -80,8 +77,6 @@ export const handlersLayer = ServedRpcs.toLayer(
     const quarantined = quarantineReads(reader);
 
     return ServedRpcs.of({
-      "orchestration.dispatchCommand": (payload) =>
-        Effect.flatMap(commandInput(payload), (command) => engine.dispatch(command, fromClient)),
       "orchestration.getSnapshot": (payload) =>
         Effect.andThen(snapshotInput(payload), queries.snapshot).pipe(
           Effect.catchTag(["SqlError", "SchemaError"], readFailure),

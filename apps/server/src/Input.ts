@@ -2,7 +2,7 @@
 import { ClientCommand, SERVER_COMMAND_TYPES } from "@heddle/contracts/Commands";
 import { InvalidInput, ServerOnlyCommand } from "@heddle/contracts/Errors";
 import { SERVER_COMMAND_ID_PREFIX } from "@heddle/contracts/Ids";
-import { Effect, Predicate, Schema, SchemaIssue } from "effect";
+import { Effect, Predicate, Result, Schema, SchemaIssue } from "effect";
 
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1();
 
@@ -36,27 +36,27 @@ const formatPath = (path: Path): string =>
     .join("");
 
 const METHOD = "orchestration.dispatchCommand";
-const decodeCommand = inputOf(METHOD, ClientCommand);
+const decodeCommand = Schema.decodeUnknownResult(ClientCommand, { errors: "all" });
 const CLIENT_TYPES = Object.keys(ClientCommand.cases);
 const SERVER_TYPES: ReadonlySet<string> = new Set(SERVER_COMMAND_TYPES);
 
 /** The command of a client; the server's own are refused. */
-export const commandInput = (
+export const readCommand = (
   payload: unknown,
-): Effect.Effect<ClientCommand, InvalidInput | ServerOnlyCommand> => {
+): Result.Result<ClientCommand, InvalidInput | ServerOnlyCommand> => {
   const type = Predicate.hasProperty(payload, "type") ? payload.type : undefined;
   if (typeof type === "string" && SERVER_TYPES.has(type)) {
     const message = `${type} is the server's own command; no client may send it.`;
-    return Effect.fail(new ServerOnlyCommand({ commandType: type, message }));
+    return Result.fail(new ServerOnlyCommand({ commandType: type, message }));
   }
   if (typeof type !== "string" || !CLIENT_TYPES.includes(type)) {
     const given = type === undefined ? "It is missing." : `${JSON.stringify(type)} is none.`;
     const message = `Expected a command's name. ${given} There are: ${CLIENT_TYPES.join(", ")}`;
-    return Effect.fail(invalid(METHOD, [{ path: "type", message }]));
+    return Result.fail(invalid(METHOD, [{ path: "type", message }]));
   }
-  return Effect.flatMap(decodeCommand(payload), (command) => {
-    if (!command.commandId.startsWith(SERVER_COMMAND_ID_PREFIX)) return Effect.succeed(command);
-    const message = `Ids that begin with ${SERVER_COMMAND_ID_PREFIX} are the server's own.`;
-    return Effect.fail(invalid(METHOD, [{ path: "commandId", message }]));
-  });
+  const decoded = decodeCommand(payload);
+  if (Result.isFailure(decoded)) return Result.fail(invalid(METHOD, issuesOf(decoded.failure)));
+  if (!decoded.success.commandId.startsWith(SERVER_COMMAND_ID_PREFIX)) return Result.succeed(decoded.success);
+  const message = `Ids that begin with ${SERVER_COMMAND_ID_PREFIX} are the server's own.`;
+  return Result.fail(invalid(METHOD, [{ path: "commandId", message }]));
 };

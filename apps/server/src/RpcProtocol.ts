@@ -6,6 +6,7 @@ import { Effect, Queue } from "effect";
 import { HttpServerRequest, HttpServerResponse } from "effect/http";
 import { type RpcMessage, RpcServer } from "effect/rpc";
 import type { Socket } from "effect/socket";
+import { DISPATCH, makeDispatch } from "./Dispatch.ts";
 import { frameText, readFrames } from "./RpcFrames.ts";
 import { servedCodec } from "./ServedRpcs.ts";
 
@@ -19,13 +20,18 @@ export const makeRpcProtocol = Effect.gen(function* () {
   const disconnects = yield* Queue.make<number>();
   const outboxes = new Map<number, Outbox>();
   const services = yield* Effect.context();
+  const dispatch = yield* makeDispatch;
   let nextId = 0;
   let handle!: Handle;
 
   const receive = (id: number, outbox: Outbox, message: Uint8Array | string): Effect.Effect<void> =>
     Effect.forEach(
       readFrames(typeof message === "string" ? message : Buffer.from(message).toString()),
-      (frame) => (frame._tag === "Exit" ? Effect.sync(() => outbox.put(frame)) : handle(id, frame)),
+      (frame) => {
+        if (frame._tag === "Exit") return Effect.sync(() => outbox.put(frame));
+        if (frame._tag !== "Request" || frame.tag !== DISPATCH) return handle(id, frame);
+        return Effect.sync(() => dispatch(frame, (exit) => outbox.put(exit)));
+      },
       { discard: true },
     );
 

@@ -1,11 +1,12 @@
 /**
- * The RPC methods as the server gives them: those of the contract, but for feeds, which come as whole pages of JSON. What
- * clients get is what the contract says (ADR 0013).
+ * The RPC methods as Effect's server gives them: those of the contract, but for `dispatchCommand`, which it never sees, and
+ * for feeds, which come as whole pages of JSON. What clients get is what the contract says (ADR 0013).
  */
 import { ReadError } from "@heddle/contracts/Errors";
 import { OrchestrationRpcs } from "@heddle/contracts/Rpc";
 import { Schema } from "effect";
 import { Rpc, RpcSerialization } from "effect/rpc";
+import { DISPATCH } from "./Dispatch.ts";
 import { FeedPage } from "./FeedPage.ts";
 
 const feed = <const Name extends "subscribe" | "subscribeThread">(name: Name) =>
@@ -17,6 +18,7 @@ const feed = <const Name extends "subscribe" | "subscribeThread">(name: Name) =>
   });
 
 export const ServedRpcs = OrchestrationRpcs.omit(
+  DISPATCH,
   "orchestration.subscribe",
   "orchestration.subscribeThread",
 ).add(feed("subscribe"), feed("subscribeThread"));

@@ -2,19 +2,22 @@
  * The way of a command: receipt, load, decide, append, project, answer. What waits goes into one transaction; a rejection
  * or a bug in one decision does not disturb its neighbours; answers are given once the commit is on disk.
  */
+import type { ClientCommand } from "@heddle/contracts/Commands";
 import { InternalError, ServerBusy, StoreUnavailable } from "@heddle/contracts/Errors";
 import { EventStore } from "@heddle/event-store/EventStore";
 import { Quarantine, quarantiningReads } from "@heddle/event-store/Quarantine";
 import { explainSqlError } from "@heddle/event-store/SqliteDatabase";
 import { type ProjectorFault, Runner } from "@heddle/projections/Runner";
-import { Context, Deferred, Effect, Fiber, Layer } from "effect";
+import { Context, Deferred, Effect, Fiber, Layer, Result } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
 import { CommandQueue } from "./CommandQueue.ts";
 import { EffectSignal } from "./EffectSignal.ts";
 import { Feed } from "./Feed.ts";
 import {
+  type Answer,
   type AnyCommand,
   type CommandError,
+  fromClient,
   GroupWriter,
   type Origin,
   type Submission,
@@ -49,6 +52,8 @@ export class Engine extends Context.Service<
       command: AnyCommand,
       origin: Origin,
     ) => Effect.Effect<{ readonly sequence: number }, CommandError>;
+    /** The same for a person's command, by plain calls: `reply` is called once, and must not throw. */
+    readonly submit: (command: ClientCommand, reply: (answer: Answer) => void) => void;
     /** Why the last group of commands could not be written, or null since one was. */
     readonly failure: () => CommandError | null;
   }
@@ -84,7 +89,7 @@ export class Engine extends Context.Service<
             written.committed();
             feed.publish(written.events);
             if (written.hasEffects) effectSignal.notify();
-            for (const [{ reply }, answer] of written.answers) Deferred.doneUnsafe(reply, answer);
+            for (const [{ reply }, answer] of written.answers) reply(answer);
           }),
           Effect.catchTags({
             // The fault is the projector's: without it, the group stands.
@@ -118,7 +123,7 @@ export class Engine extends Context.Service<
         Effect.sync(() => {
           failure = error;
           writer.forget();
-          for (const { reply } of group) Deferred.doneUnsafe(reply, Effect.fail(error));
+          for (const { reply } of group) reply(Result.fail(error));
         });
 
       /**
@@ -172,18 +177,25 @@ export class Engine extends Context.Service<
         ),
       );
 
-      const busy = Effect.fail(new ServerBusy({ message: BUSY }));
+      const busy = Result.fail(new ServerBusy({ message: BUSY }));
+      const submit = (command: ClientCommand, reply: Submission["reply"]): void => {
+        if (!queue.offer(submission(command, fromClient, reply), "person")) reply(busy);
+      };
 
       return Engine.of({
         failure: () => failure,
+        submit,
         dispatch: (command, origin) =>
           Effect.suspend(() => {
-            const reply: Submission["reply"] = Deferred.makeUnsafe();
-            const submitted = submission(command, origin, reply);
-            const answer = Deferred.await(reply);
-            if (origin.actor === "client") return queue.offer(submitted, "person") ? answer : busy;
-            const taken = queue.offerWhenRoom(submitted, origin.actor === "provider" ? "agent" : "person");
-            return Effect.flatMap(taken, (ok) => (ok ? answer : busy));
+            const answer = Deferred.makeUnsafe<{ readonly sequence: number }, CommandError>();
+            const submitted = submission(command, origin, (given) =>
+              Deferred.doneUnsafe(answer, Effect.fromResult(given)),
+            );
+            const taken =
+              origin.actor === "client"
+                ? Effect.succeed(queue.offer(submitted, "person"))
+                : queue.offerWhenRoom(submitted, origin.actor === "provider" ? "agent" : "person");
+            return Effect.flatMap(taken, (ok) => (ok ? Deferred.await(answer) : Effect.fromResult(busy)));
           }),
       });
     }),

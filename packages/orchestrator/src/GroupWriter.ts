@@ -36,7 +36,7 @@ import { Quarantine, quarantiningReads } from "@heddle/event-store/Quarantine";
 import { type Receipt, Receipts } from "@heddle/event-store/Receipts";
 import { StreamSnapshots } from "@heddle/event-store/StreamSnapshots";
 import { Runner } from "@heddle/projections/Runner";
-import { Clock, Context, type Deferred, Effect, Exit, Layer } from "effect";
+import { Clock, Context, Effect, Layer, Result } from "effect";
 import { SqlClient } from "effect/sql";
 import { Aggregate, type GroupStates, StreamUnreadable } from "./Aggregate.ts";
 import { fingerprintOf } from "./Fingerprint.ts";
@@ -67,14 +67,15 @@ export type CommandError =
   | ServerBusy
   | StoreUnavailable
   | InternalError;
-export type Answer = Exit.Exit<{ readonly sequence: number }, CommandError>;
+export type Answer = Result.Result<{ readonly sequence: number }, CommandError>;
 
 /** A command that waits for its answer. */
 export interface Submission {
   readonly command: AnyCommand;
   readonly origin: Origin;
   readonly fingerprint: string;
-  readonly reply: Deferred.Deferred<{ readonly sequence: number }, CommandError>;
+  /** Called once, with the answer. It must not throw. */
+  readonly reply: (answer: Answer) => void;
 }
 
 export interface Written {
@@ -211,12 +212,12 @@ const writeGroup = Effect.fn("GroupWriter.write")(function* (
       answers.push([submission, answerOf(handled.receipt)]);
     } catch (cause) {
       if (cause instanceof StreamUnreadable) {
-        answers.push([submission, Exit.fail(unreadable(cause))]);
+        answers.push([submission, Result.fail(unreadable(cause))]);
         continue;
       }
       // A bug in one decision fails that command alone.
       bugs.push([command.commandId, cause]);
-      answers.push([submission, Exit.fail(internalError(command.commandId))]);
+      answers.push([submission, Result.fail(internalError(command.commandId))]);
     }
   }
   for (const [commandId, cause] of bugs) yield* Effect.logError(internalError(commandId).message, cause);
@@ -418,7 +419,7 @@ const effectOf = (event: EventEnvelope, millis: number): NewEffect | undefined =
 const repeatedAnswer = (receipt: Receipt, fingerprint: string): Answer =>
   receipt.fingerprint === fingerprint
     ? answerOf(receipt)
-    : Exit.fail(
+    : Result.fail(
         new CommandIdConflict({
           commandId: receipt.commandId,
           message: "This commandId was used for a command with another body. A new command needs a new id.",
@@ -426,7 +427,7 @@ const repeatedAnswer = (receipt: Receipt, fingerprint: string): Answer =>
       );
 
 const answerOf = (receipt: Receipt): Answer =>
-  receipt.error === null ? Exit.succeed({ sequence: receipt.resultSequence }) : Exit.fail(receipt.error);
+  receipt.error === null ? Result.succeed({ sequence: receipt.resultSequence }) : Result.fail(receipt.error);
 
 const unreadable = ({ message }: StreamUnreadable): StoreUnavailable =>
   new StoreUnavailable({ operation: "load", retryable: false, message });
