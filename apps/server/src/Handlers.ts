@@ -22,6 +22,7 @@ import { Effect, Random, Schema, Stream } from "effect";
 import type { SqlError } from "effect/sql";
 import { FeedPage } from "./FeedPage.ts";
 import { inputOf } from "./Input.ts";
+import { makeInTurn } from "./InTurn.ts";
 import { ServedRpcs } from "./ServedRpcs.ts";
 
 const noInput = Schema.Struct({});
@@ -75,18 +76,19 @@ export const handlersLayer = ServedRpcs.toLayer(
     const reads = quarantiningReads(eventReads(reader), yield* Quarantine);
     const blobs = blobReads(reader);
     const quarantined = quarantineReads(reader);
+    const inTurn = yield* makeInTurn;
 
     return ServedRpcs.of({
       "orchestration.getSnapshot": (payload) =>
-        Effect.andThen(snapshotInput(payload), queries.snapshot).pipe(
+        Effect.andThen(snapshotInput(payload), inTurn(queries.snapshot)).pipe(
           Effect.catchTag(["SqlError", "SchemaError"], readFailure),
         ),
       "orchestration.getShellSnapshot": (payload) =>
-        Effect.flatMap(shellSnapshotInput(payload), queries.shellSnapshot).pipe(
+        Effect.flatMap(shellSnapshotInput(payload), (page) => inTurn(queries.shellSnapshot(page))).pipe(
           Effect.catchTag(["SqlError", "SchemaError"], readFailure),
         ),
       "orchestration.getThreadSnapshot": (payload) =>
-        Effect.flatMap(threadSnapshotInput(payload), queries.threadSnapshot).pipe(
+        Effect.flatMap(threadSnapshotInput(payload), (page) => inTurn(queries.threadSnapshot(page))).pipe(
           Effect.catchTag(["SqlError", "SchemaError"], readFailure),
         ),
       "orchestration.getTurnDiff": (payload) =>
@@ -96,7 +98,7 @@ export const handlersLayer = ServedRpcs.toLayer(
       "orchestration.getBlob": (payload) =>
         Effect.gen(function* () {
           const { hash, offset, limit } = yield* blobInput(payload);
-          const part = yield* blobs.read({ hash, offset, limit });
+          const part = yield* inTurn(blobs.read({ hash, offset, limit }));
           if (part === undefined) {
             const message = "There is no blob of that hash.";
             return yield* new NotFound({ kind: "blob", id: hash, message });
@@ -109,7 +111,7 @@ export const handlersLayer = ServedRpcs.toLayer(
         Effect.gen(function* () {
           const { fromSequenceExclusive, limit } = yield* replayInput(payload);
           const headSequence = yield* reads.head;
-          const page = yield* reads.readAll({ fromSequenceExclusive, limit, maxBytes: REPLAY_BYTES });
+          const page = yield* inTurn(reads.readAll({ fromSequenceExclusive, limit, maxBytes: REPLAY_BYTES }));
           const last = page.last?.sequence ?? fromSequenceExclusive;
           return {
             events: page.events,

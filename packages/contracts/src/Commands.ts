@@ -115,7 +115,9 @@ export const ThreadApprovalRespond = command("thread.approval.respond", {
 export const ThreadUserInputRespond = command("thread.user-input.respond", {
   threadId: ThreadId,
   requestId: ApprovalRequestId,
-  answers: Schema.Record(Schema.String, Schema.String.check(Schema.isMaxLength(100_000))),
+  answers: Schema.Record(Schema.String, Schema.String.check(Schema.isMaxLength(100_000))).check(
+    Schema.isMaxProperties(100),
+  ),
   createdAt: Timestamp,
 });
 
