@@ -240,14 +240,16 @@ function make() {
       const input = { cwd: workspace, runtimeMode: thread.runtimeMode, model };
       const startAgent = providers.start({ ...input, ...(resume !== null && { resume }) }).pipe(
         Scope.provide(scope),
-        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
         Effect.tapError((error) => record.failed(threadId, model, key, origin, error)),
       );
       const started = yield* Deferred.make<SessionStarted>();
       // From its process's start until somebody waits for its end, it must not be lost to an interrupt.
       const session = yield* Effect.uninterruptibleMask((restore) =>
         Effect.gen(function* () {
-          const agent = yield* restore(startAgent);
+          // An interrupt may come between the process and the word that it is there.
+          const agent = yield* Effect.onError(restore(startAgent), (cause) =>
+            Scope.close(scope, Exit.failCause(cause)),
+          );
           const ingest = yield* makeAgentIngest({
             threadId,
             engine,
