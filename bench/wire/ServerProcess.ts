@@ -23,8 +23,14 @@ export const startServer = async (dataDir: string): Promise<ServerProcess> => {
     [...nodeOptions(), HEDDLE, "serve", "--json", "--port", "0", "--data-dir", dataDir],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
-  process.once("exit", () => child.kill("SIGKILL"));
-  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  const exited = new Promise<void>((resolve) =>
+    child.once("exit", () => {
+      process.off("exit", kill);
+      resolve();
+    }),
+  );
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout.once("data", (line: Buffer) => resolve(JSON.parse(line.toString()).url));
     child.once("exit", (code) => reject(new Error(`The server ended with ${code} before it listened`)));
