@@ -8,11 +8,9 @@ import {
   StoreUnavailable,
 } from "@heddle/contracts/Errors";
 import type { ActorKind, AggregateKind, EventEnvelope, EventMetadata } from "@heddle/contracts/Events";
-import { eventVersion } from "@heddle/contracts/Events";
-import { EventId } from "@heddle/contracts/Ids";
-import type { CommandId, MessageId } from "@heddle/contracts/Ids";
+import type { CommandId, EventId, MessageId } from "@heddle/contracts/Ids";
 import { decideAgent } from "@heddle/domain/Agent";
-import { type DecidedEvent, type Decision, isRejection } from "@heddle/domain/Decision";
+import { type Decision, isRejection } from "@heddle/domain/Decision";
 import {
   decideProject,
   evolveProject,
@@ -22,7 +20,6 @@ import {
   type ProjectState,
 } from "@heddle/domain/Project";
 import { projectSnapshot, threadSnapshot } from "@heddle/domain/FoldSnapshot";
-import { laneOf, reactionTo } from "@heddle/domain/Reaction";
 import { isServerCommand, type ServerCommand } from "@heddle/domain/ServerCommand";
 import { decideThread } from "@heddle/domain/Thread";
 import { evolveThread, initialThread, type ThreadState } from "@heddle/domain/ThreadState";
@@ -39,6 +36,7 @@ import { Runner } from "@heddle/projections/Runner";
 import { Clock, Context, Effect, Layer, Result } from "effect";
 import { SqlClient } from "effect/sql";
 import { Aggregate, type GroupStates, StreamUnreadable } from "./Aggregate.ts";
+import { effectOf, envelope } from "./Envelope.ts";
 import { fingerprintOf } from "./Fingerprint.ts";
 import { findTakenMessageIds } from "./MessageIds.ts";
 
@@ -352,69 +350,6 @@ const decideOnThread = (group: Group, command: Exclude<AnyCommand, ProjectComman
 };
 
 const projectOf = (thread: ThreadState) => (thread.status === "live" ? thread.projectId : undefined);
-
-interface Place {
-  readonly sequence: number;
-  readonly index: number;
-  readonly aggregateKind: AggregateKind;
-  readonly streamId: string;
-  readonly streamVersion: number;
-  readonly occurredAt: string;
-}
-
-/** Event ids derive from the command, so that nothing about an event is left to chance. */
-const eventIdFor = (commandId: CommandId, index: number): EventId =>
-  EventId.make(`${commandId}#${index + 1}`);
-
-const envelope = (
-  decided: DecidedEvent,
-  commandId: CommandId,
-  origin: Origin,
-  place: Place,
-): EventEnvelope => {
-  const { causedBy, ...event } = decided;
-  return {
-    sequence: place.sequence,
-    eventId: eventIdFor(commandId, place.index),
-    aggregateKind: place.aggregateKind,
-    streamId: place.streamId,
-    streamVersion: place.streamVersion,
-    ...event,
-    eventVersion: eventVersion(event.eventType),
-    occurredAt: place.occurredAt,
-    commandId,
-    causationEventId: causationOf(causedBy, commandId, origin, place.index),
-    correlationId: (causedBy === commandId ? null : causedBy) ?? origin.correlationId ?? commandId,
-    actorKind: origin.actor,
-    metadata: origin.metadata,
-  };
-};
-
-/** Of several events of one command, the first is the cause of the others. */
-const causationOf = (
-  causedBy: CommandId | undefined,
-  commandId: CommandId,
-  origin: Origin,
-  index: number,
-) => {
-  if (causedBy !== undefined && causedBy !== commandId) return eventIdFor(causedBy, 0);
-  return index === 0 ? origin.causationEventId : eventIdFor(commandId, 0);
-};
-
-const effectOf = (event: EventEnvelope, millis: number): NewEffect | undefined => {
-  const reaction = reactionTo(event);
-  if (reaction === undefined) return undefined;
-  const { kind, ...payload } = reaction;
-  return {
-    eventSequence: event.sequence,
-    eventId: event.eventId,
-    correlationId: event.correlationId,
-    kind,
-    lane: laneOf(reaction),
-    payload,
-    dueAt: millis,
-  };
-};
 
 const repeatedAnswer = (receipt: Receipt, fingerprint: string): Answer =>
   receipt.fingerprint === fingerprint
