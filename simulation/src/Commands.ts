@@ -41,7 +41,7 @@ const project = (commandId: string, projectId: string): ClientCommandInput => ({
   commandId,
   projectId,
   title: `Project ${commandId}`,
-  workspaceRoot: `/work/${projectId}`,
+  workspaceRoot: `/projects/${projectId}`,
   createdAt: AT,
 });
 
