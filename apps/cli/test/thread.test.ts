@@ -175,7 +175,7 @@ describe("a thread", () => {
       threadId,
       "[[write: b.txt | b]] [[shell: echo c > c.txt]]",
     ]);
-    const said = await waiting.says(/thread approve \S+ \w+ \(/);
+    const said = await waiting.says(/thread approve \S+ \S+ \(/);
     const [, named = "", request = ""] = /thread approve (\S+) (\S+) \(/.exec(said) ?? [];
     expect(named).toBe(threadId);
     expect(existsSync(path("b.txt"))).toBe(false);
