@@ -23,7 +23,3 @@ export const blobBytes = Effect.fn("blobBytes")(function* (
   }
   return bytes;
 });
-
-/** The text of a blob; where the reference has `json`, it is JSON. */
-export const blobText = (client: Client, hash: string): Effect.Effect<string, ReadError | ConnectionError> =>
-  Effect.map(blobBytes(client, hash), (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));

@@ -46,7 +46,7 @@ export interface HeddleClientService {
     readonly fromTurnCount: number;
     readonly toTurnCount: number;
   }) => Effect.Effect<TurnDiff, ReadError | ConnectionError>;
-  /** A page of the content that a reference (`BlobRef`, or an attachment's `blob`) stands for; see `readBlob`. */
+  /** A page of the content that a reference (`BlobRef`, or an attachment's `blob`) stands for; see `blobBytes`. */
   readonly getBlob: (page: {
     readonly hash: string;
     readonly offset?: number;

@@ -151,7 +151,6 @@ export const ClientCommand = Schema.Union([
 export type ClientCommand = typeof ClientCommand.Type;
 /** What goes over the wire: a model may be a plain string. */
 export type ClientCommandInput = typeof ClientCommand.Encoded;
-export type ClientCommandType = ClientCommand["type"];
 
 /** Commands that only the server may give (SPEC section 2): a client that sends one gets `ServerOnlyCommand`. */
 export const SERVER_COMMAND_TYPES = [
@@ -171,4 +170,3 @@ export const SERVER_COMMAND_TYPES = [
   "thread.checkpoint.revert.complete",
   "thread.checkpoint.revert.fail",
 ] as const;
-export type ServerCommandType = (typeof SERVER_COMMAND_TYPES)[number];
