@@ -11,6 +11,7 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   "packages/sql": [],
   "packages/event-store": ["contracts", "sql"],
   "packages/projections": ["contracts", "sql"],
+  "packages/replay": ["contracts", "sql", "event-store", "projections"],
   "packages/checkpoints": ["contracts"],
   "packages/providers": ["contracts"],
   "packages/client": ["contracts"],
@@ -23,8 +24,16 @@ const allowed: Record<string, ReadonlyArray<string>> = {
     "checkpoints",
     "providers",
   ],
-  "apps/server": ["contracts", "event-store", "projections", "checkpoints", "providers", "orchestrator"],
-  "apps/cli": ["contracts", "client", "server"],
+  "apps/server": [
+    "contracts",
+    "event-store",
+    "projections",
+    "replay",
+    "checkpoints",
+    "providers",
+    "orchestrator",
+  ],
+  "apps/cli": ["contracts", "client", "replay", "server"],
 };
 
 const problems: Array<string> = [];
