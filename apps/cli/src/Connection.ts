@@ -1,10 +1,11 @@
 /** The way to the server: found by the data directory, opened with its token, and errors that say what is the matter. */
+import { existsSync } from "node:fs";
 import type { ClientCommandInput } from "@heddle/contracts/Commands";
 import type { DispatchError } from "@heddle/contracts/Errors";
 import type { DispatchResult } from "@heddle/contracts/Rpc";
 import type { ConnectionError, HeddleClientService } from "@heddle/client/HeddleClient";
 import { type DataDirectory, findServer, readIfThere, type ServerRecord } from "@heddle/server/DataDirectory";
-import { Context, Effect, Layer, Predicate, Schedule, type Scope } from "effect";
+import { Clock, Context, Effect, Layer, Predicate, Schedule, type Scope } from "effect";
 import { CliFailure } from "./CliFailure.ts";
 import { DataFolder, invocation } from "./Environment.ts";
 
@@ -34,14 +35,49 @@ export const connected = <A, E, R>(
 ) =>
   Effect.gen(function* () {
     const server = yield* requireServer;
-    const token = ((yield* readIfThere(server.directory.tokenFile)) ?? "").trim();
-    const client = yield* open(server, token);
-    return yield* use(client, server).pipe(
-      Effect.catchIf(isConnectionError, (error) =>
-        Effect.flatMap(diagnose(server, token, error), Effect.fail),
-      ),
-    );
+    return yield* withClient(server, use);
   }).pipe(Effect.scoped);
+
+const withClient = Effect.fnUntraced(function* <A, E, R>(
+  server: FoundServer,
+  use: (client: HeddleClientService, server: FoundServer) => Effect.Effect<A, E | ConnectionError, R>,
+) {
+  const token = ((yield* readIfThere(server.directory.tokenFile)) ?? "").trim();
+  const client = yield* open(server, token);
+  return yield* use(client, server).pipe(
+    Effect.catchIf(isConnectionError, (error) => Effect.flatMap(diagnose(server, token, error), Effect.fail)),
+  );
+});
+
+/**
+ * The same, on a server of its own where none runs: without agents, and only as long as that takes. For work on the
+ * database that needs nobody else.
+ */
+export const connectedOrAlone = <A, E, R>(
+  use: (client: HeddleClientService, server: FoundServer) => Effect.Effect<A, E | ConnectionError, R>,
+) =>
+  Effect.gen(function* () {
+    const directory = yield* DataFolder;
+    if ((yield* findServer(directory)) !== undefined) return yield* connected(use);
+    yield* requireDatabase(directory);
+    const { serverLayer, ServerAddress } = yield* Effect.promise(() => import("@heddle/server/Server"));
+    const address = yield* Layer.build(serverLayer({ directory, port: 0, alone: true }));
+    const { url, host, port } = Context.get(address, ServerAddress);
+    const startedAt = new Date(yield* Clock.currentTimeMillis).toISOString();
+    const server = { pid: process.pid, host, port, startedAt, url, directory };
+    return yield* withClient(server, use);
+  }).pipe(Effect.scoped);
+
+/** Fails where there is no database yet. */
+export const requireDatabase = Effect.fnUntraced(function* ({ path, database }: DataDirectory) {
+  if (existsSync(database)) return;
+  return yield* new CliFailure({
+    kind: "no-database",
+    message: `There is no database in ${path}.`,
+    hint: "Look whether --data-dir or HEDDLE_HOME name the right folder; a server makes the database when it starts.",
+    details: { dataDirectory: path },
+  });
+});
 
 const open = Effect.fnUntraced(function* (
   server: FoundServer,

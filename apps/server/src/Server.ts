@@ -10,7 +10,11 @@ import { recover } from "@heddle/orchestrator/Recovery";
 import { Subscriptions } from "@heddle/orchestrator/Subscriptions";
 import { TurnCheckpoints } from "@heddle/orchestrator/TurnCheckpoints";
 import { TurnStarter } from "@heddle/orchestrator/TurnStarter";
+import type { Projector } from "@heddle/projections/Projector";
+import { PROJECTORS } from "@heddle/projections/Projectors";
 import * as ProviderRegistry from "@heddle/providers/shared/ProviderRegistry";
+import { OneJob } from "@heddle/replay/OneJob";
+import { ReadThread } from "@heddle/replay/ReadThread";
 import { Context, Effect, Layer } from "effect";
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { RpcServer } from "effect/rpc";
@@ -34,6 +38,9 @@ export interface ServerOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly connections?: ConnectionLimits;
+  /** For work on the database alone: no agents, no effects, and nobody is told where it listens. */
+  readonly alone?: boolean;
+  readonly projectors?: ReadonlyArray<Projector>;
 }
 
 /** Where a server listens. */
@@ -46,25 +53,28 @@ const HOST = "127.0.0.1";
 /** One WebSocket message at most; a prompt with its attachments fits. */
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
 
-/** Everything behind the transport, recovered and at work. */
-const orchestrationLayer = (
-  directory: DataDirectory,
-  settings: Effect.Success<ReturnType<typeof readSettings>>,
-) => {
-  const agents = AgentSessions.layer.pipe(Layer.provideMerge(TurnCheckpoints.layer));
-  const worker = EffectWorker.layer.pipe(
+/** What the methods stand on: the engine, and what reads beside it. */
+const storeLayer = (directory: DataDirectory, projectors: ReadonlyArray<Projector>) =>
+  Layer.mergeAll(
+    Subscriptions.layer,
+    TurnCheckpoints.layer,
+    ReadThread.layer(directory.database),
+    OneJob.layer,
+  ).pipe(
+    Layer.provideMerge(engineLayer(directory.database, projectors, { fill: "elsewhere" })),
+    Layer.provideMerge(CheckpointStore.layer({ dataDir: directory.path })),
+  );
+
+/** What happens in the world because of events: agents and effects, recovered and at work. */
+const effectsLayer = ({ agents }: Effect.Success<ReturnType<typeof readSettings>>) =>
+  EffectWorker.layer.pipe(
     Layer.provide(Reactions.layer),
     Layer.provide(TurnStarter.layer),
     // What claims to be alive is settled before any effect runs.
     Layer.provide(Layer.effectDiscard(recover())),
+    Layer.provide(AgentSessions.layer),
+    Layer.provide(ProviderRegistry.layer({ agents })),
   );
-  return Layer.mergeAll(worker, Subscriptions.layer).pipe(
-    Layer.provideMerge(agents),
-    Layer.provideMerge(engineLayer(directory.database)),
-    Layer.provide(CheckpointStore.layer({ dataDir: directory.path })),
-    Layer.provide(ProviderRegistry.layer({ agents: settings.agents })),
-  );
-};
 
 // A refused upgrade ends its connection.
 const refuse = ({ status, error, message }: Refusal) =>
@@ -126,7 +136,13 @@ const statusRoutes = (access: AccessOptions) =>
   );
 
 /** Runs a server for as long as the layer lives. It listens when all that it serves is there. */
-export const serverLayer = ({ directory, port, connections = usualLimits }: ServerOptions) =>
+export const serverLayer = ({
+  directory,
+  port,
+  connections = usualLimits,
+  alone = false,
+  projectors = PROJECTORS,
+}: ServerOptions) =>
   Layer.unwrap(
     Effect.gen(function* () {
       yield* createDataDirectory(directory);
@@ -170,11 +186,13 @@ export const serverLayer = ({ directory, port, connections = usualLimits }: Serv
         ),
       );
 
-      return announced.pipe(
-        Layer.provideMerge(routes),
-        Layer.provideMerge(address),
-        Layer.provide(node),
-        Layer.provide(orchestrationLayer(directory, settings)),
-      );
+      const listening = Layer.provideMerge(routes, address).pipe(Layer.provide(node));
+      const store = storeLayer(directory, projectors);
+      return alone
+        ? Layer.provide(listening, store)
+        : Layer.provideMerge(announced, listening).pipe(
+            Layer.provide(effectsLayer(settings)),
+            Layer.provide(store),
+          );
     }),
   );

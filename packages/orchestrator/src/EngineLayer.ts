@@ -15,7 +15,7 @@ import { Runner } from "@heddle/projections/Runner";
 import { Effect, Layer } from "effect";
 import { SqlClient } from "effect/sql";
 import { EffectSignal } from "./EffectSignal.ts";
-import { Engine } from "./Engine.ts";
+import { Engine, type EngineOptions } from "./Engine.ts";
 import { Feed } from "./Feed.ts";
 import { GroupWriter } from "./GroupWriter.ts";
 
@@ -42,8 +42,12 @@ const readSide = (filename: string) =>
   );
 
 /** Opens or creates the database at `filename`, brings it up to date, and starts the writer. */
-export const engineLayer = (filename: string, projectors?: ReadonlyArray<Projector>) =>
-  Engine.layer.pipe(
+export const engineLayer = (
+  filename: string,
+  projectors?: ReadonlyArray<Projector>,
+  { fill }: EngineOptions = { fill: "at-start" },
+) =>
+  Engine.layer({ fill }).pipe(
     Layer.provide(GroupWriter.layer),
     Layer.provideMerge(Layer.mergeAll(Feed.layer, EffectSignal.layer, Runner.layer(projectors))),
     Layer.provideMerge(

@@ -1,31 +1,29 @@
 /**
  * Runs the projectors, the same way for live events and for catching up: rows and cursor in one transaction. A projector
- * that fails is marked with its error and left where it is; the others and the commands go on.
+ * that fails is marked with its error at the event that it failed on; the others and the commands go on.
  */
-import { EVENT_TYPES, type EventEnvelope, type EventType } from "@heddle/contracts/Events";
+import type { EventEnvelope, EventType } from "@heddle/contracts/Events";
 import { inList } from "@heddle/sql/InList";
-import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
-import { Clock, Context, Effect, Layer, Schema } from "effect";
-import type { SqlError } from "effect/sql";
-import { SqlClient } from "effect/sql";
+import { Context, Effect, Layer, Result } from "effect";
+import { SqlClient, type SqlError } from "effect/sql";
+import type { Projector } from "./Projector.ts";
+import { ProjectorFault, type Running, writerOn } from "./ProjectionWriter.ts";
 import { PROJECTORS } from "./Projectors.ts";
-import { type ApplyBatch, type Projector, upsertSuffix } from "./Projector.ts";
 
-/** A projector cannot take these events: a bug in it, never in the command. */
-export class ProjectorFault extends Schema.TaggedError<ProjectorFault>()("ProjectorFault", {
-  projector: Schema.String,
-  /** First event of the batch that it failed on. */
-  sequence: Schema.Int,
-  reason: Schema.String,
-}) {
-  override get message(): string {
-    return `Projector ${this.projector} failed at sequence ${this.sequence}: ${this.reason}`;
-  }
-}
+export { ProjectorFault };
+
+/**
+ * `live`: its rows are those of the log's head. `behind`: they stand at an earlier event, and go on from there. `filling`:
+ * they are no rows of this version; they are built anew (until that begins, the old ones stand). `faulted`: it failed.
+ */
+export type ProjectorState = "live" | "behind" | "filling" | "faulted";
 
 export interface ProjectorStatus {
   readonly projector: string;
+  readonly version: number;
+  readonly state: ProjectorState;
   readonly lastAppliedSequence: number;
+  /** What is wrong, and at which event. */
   readonly fault: string | null;
 }
 
@@ -42,11 +40,8 @@ export type ReadPage<E> = (fromSequenceExclusive: number, limit: number) => Effe
 /** Events in one transaction of a catch-up: more would hold up all else, fewer would cost more commits. */
 const PAGE_SIZE = 1000;
 
-interface Running {
-  readonly projector: Projector;
-  cursor: number;
-  fault: string | null;
-}
+/** Of a projector whose rows are of no version: they are being built. */
+const NO_VERSION = 0;
 
 interface StateRow {
   readonly projector: string;
@@ -64,13 +59,21 @@ export class Runner extends Context.Service<
     readonly project: (
       events: ReadonlyArray<EventEnvelope>,
     ) => Effect.Effect<() => void, ProjectorFault | SqlError.SqlError>;
-    /** Marks a projector as faulted, so that it is left out until the next start. */
+    /** Marks a projector as faulted, so that it is left out until it is mended. */
     readonly markFaulted: (fault: ProjectorFault) => Effect.Effect<void, SqlError.SqlError>;
-    /** Lets those start from nothing that have passed an event which they handle and were not given. */
+    /** Takes each faulted projector on, event by event, to the very one that it fails on. */
+    readonly locateFaults: <E>(readPage: ReadPage<E>) => Effect.Effect<void, E | SqlError.SqlError>;
+    /** Has those built anew that have passed an event which they handle and were not given. */
     readonly restartFor: (leftOut: ReadonlyMap<EventType, number>) => Effect.Effect<void, SqlError.SqlError>;
-    /** Takes each projector from its own cursor to the head of the log, whatever the distance. */
+    /** Takes each projector to the head of the log, whatever the distance; those that are to be built anew, from nothing. */
     readonly catchUp: <E>(readPage: ReadPage<E>) => Effect.Effect<void, E | SqlError.SqlError>;
-    /** Reads the cursors again, after a commit of which it is not known whether it stood. */
+    /** Takes those that are behind on by one page; false where none is behind any more. */
+    readonly step: <E>(readPage: ReadPage<E>, limit: number) => Effect.Effect<boolean, E | SqlError.SqlError>;
+    /** Says, inside the caller's transaction, that a projector's rows are of no use until `adopt`. Run what it gives after it. */
+    readonly beginFill: (name: string) => Effect.Effect<() => void, SqlError.SqlError>;
+    /** Says, inside the caller's transaction, that its rows are now those of the log up to a sequence. The same. */
+    readonly adopt: (name: string, sequence: number) => Effect.Effect<() => void, SqlError.SqlError>;
+    /** Reads cursors and rows again: after a commit of which it is not known whether it stood, or a change by another hand. */
     readonly reload: Effect.Effect<void, SqlError.SqlError>;
     readonly status: Effect.Effect<ReadonlyArray<ProjectorStatus>>;
   }
@@ -79,25 +82,105 @@ export class Runner extends Context.Service<
     Layer.effect(Runner, make(projectors));
 }
 
+const isCurrent = ({ version, projector }: Running): boolean => version === projector.version;
+const isAble = (entry: Running): boolean => entry.fault === null && isCurrent(entry);
+
 const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) {
   const sql = yield* SqlClient.SqlClient;
   const running = yield* loadState(sql, projectors);
   let live = writerOn(sql, running);
-  const able = () => running.filter((entry) => entry.fault === null);
+  /** Rows that are remembered may not be those that stand. */
+  const forgetRows = () => {
+    live = writerOn(sql, running);
+  };
+  const able = () => running.filter(isAble);
+  const named = (name: string) => running.filter(({ projector }) => projector.name === name);
 
   const reload = Effect.map(readState(sql), (stored) => {
     for (const entry of running) {
-      entry.cursor = stored.get(entry.projector.name)?.last_applied_sequence ?? entry.cursor;
+      const row = stored.get(entry.projector.name);
+      if (row === undefined) continue;
+      entry.cursor = row.last_applied_sequence;
+      entry.version = row.version;
     }
-    live = writerOn(sql, running);
+    forgetRows();
   });
 
+  /** Writes another state of a projector; it counts once what this gives is run. */
+  const setState = Effect.fnUntraced(function* (name: string, change: Pick<Running, "version" | "cursor">) {
+    const entries = named(name);
+    const changed = entries.map((entry) => ({ ...entry, ...change, fault: null }));
+    yield* live.writeState(changed, ({ cursor }) => cursor);
+    return () => {
+      for (const entry of entries) Object.assign(entry, change, { fault: null });
+      forgetRows();
+    };
+  });
+  const beginFill = (name: string) => setState(name, { version: NO_VERSION, cursor: 0 });
+
   const markFaulted = Effect.fn("Runner.markFaulted")(function* (fault: ProjectorFault) {
-    const entry = running.find(({ projector }) => projector.name === fault.projector);
-    if (!entry) return;
-    entry.fault = fault.message;
+    const entries = named(fault.projector);
+    for (const entry of entries) Object.assign(entry, { fault, located: false });
     yield* Effect.logError(fault.message);
-    yield* sql.withTransaction(live.writeState([entry], ({ cursor }) => cursor));
+    yield* sql.withTransaction(live.writeState(entries, ({ cursor }) => cursor));
+  });
+
+  /** Each event in a savepoint of its own; what stands before the one that fails is kept. */
+  const takeSingly = Effect.fnUntraced(function* (entry: Running, events: ReadonlyArray<EventEnvelope>) {
+    for (const event of events) {
+      if (event.sequence <= entry.cursor) continue;
+      const taken = yield* sql.withTransaction(live.apply([entry], [event], event.sequence)).pipe(
+        Effect.map(Result.succeed),
+        Effect.catchTag("ProjectorFault", (fault) => Effect.succeed(Result.fail(fault))),
+      );
+      if (Result.isFailure(taken)) return taken.failure;
+      taken.success();
+    }
+    return null;
+  });
+
+  const locateIn = (entry: Running, page: LogPage) =>
+    sql
+      .withTransaction(
+        Effect.gen(function* () {
+          const fault = yield* takeSingly(entry, page.events);
+          entry.fault = fault;
+          const last = fault === null ? page.last?.sequence : fault.sequence - 1;
+          yield* live.writeState([entry], ({ cursor }) => Math.max(cursor, last ?? 0));
+          return Math.max(entry.cursor, last ?? 0);
+        }),
+      )
+      .pipe(
+        Effect.map((cursor) => {
+          entry.cursor = cursor;
+          entry.located = true;
+        }),
+        // Some of it may not stand.
+        Effect.tapError(() => reload),
+      );
+
+  const step = Effect.fnUntraced(function* <E>(readPage: ReadPage<E>, limit: number) {
+    const from = Math.min(...able().map((entry) => entry.cursor));
+    if (from === Number.POSITIVE_INFINITY) return false;
+    const page = yield* readPage(from, limit);
+    const { last } = page;
+    if (last === undefined) return false;
+    const behind = able().filter((entry) => entry.cursor < last.sequence);
+    yield* sql.withTransaction(live.apply(behind, page.events, last.sequence)).pipe(
+      Effect.map((committed) => committed()),
+      Effect.catchTag("ProjectorFault", (fault) =>
+        Effect.andThen(
+          markFaulted(fault),
+          Effect.forEach(named(fault.projector), (entry) => locateIn(entry, page), { discard: true }),
+        ),
+      ),
+    );
+    return true;
+  });
+
+  const startFromNothing = Effect.fnUntraced(function* (entry: Running) {
+    yield* sql`DELETE FROM ${sql(entry.projector.table)}`;
+    return yield* setState(entry.projector.name, { version: entry.projector.version, cursor: 0 });
   });
 
   return Runner.of({
@@ -110,134 +193,64 @@ const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) 
         return live.apply(current, events, last.sequence);
       }),
     markFaulted,
+    locateFaults: Effect.fnUntraced(function* (readPage) {
+      for (const entry of running) {
+        if (entry.fault === null || entry.located) continue;
+        yield* locateIn(entry, yield* readPage(entry.cursor, PAGE_SIZE));
+      }
+    }),
     restartFor: Effect.fnUntraced(function* (leftOut) {
       for (const entry of running) {
         const passed = [...leftOut].some(
           ([type, sequence]) => entry.projector.handles.includes(type) && entry.cursor >= sequence,
         );
-        if (!passed) continue;
-        yield* startFromNothing(sql, entry.projector);
-        entry.cursor = 0;
+        if (passed) (yield* sql.withTransaction(beginFill(entry.projector.name)))();
       }
-      live = writerOn(sql, running);
     }),
     catchUp: Effect.fn("Runner.catchUp")(function* (readPage) {
-      while (true) {
-        const from = Math.min(...able().map((entry) => entry.cursor));
-        if (from === Number.POSITIVE_INFINITY) return;
-        const { events, last } = yield* readPage(from, PAGE_SIZE);
-        if (last === undefined) return;
-        const behind = able().filter((entry) => entry.cursor < last.sequence);
-        yield* sql.withTransaction(live.apply(behind, events, last.sequence)).pipe(
-          Effect.map((committed) => committed()),
-          Effect.catchTag("ProjectorFault", markFaulted),
-        );
+      for (const entry of running) {
+        if (!isCurrent(entry)) (yield* sql.withTransaction(startFromNothing(entry)))();
       }
+      while (yield* step(readPage, PAGE_SIZE));
     }),
+    step,
+    beginFill,
+    adopt: (name, sequence) =>
+      Effect.suspend(() =>
+        setState(name, { version: named(name)[0]?.projector.version ?? NO_VERSION, cursor: sequence }),
+      ),
     reload,
-    status: Effect.sync(() =>
-      running.map(({ projector, cursor, fault }) => ({
-        projector: projector.name,
-        lastAppliedSequence: cursor,
-        fault,
-      })),
-    ),
+    status: Effect.sync(() => {
+      const head = Math.max(...running.map(({ cursor }) => cursor));
+      return running.map((entry) => statusOf(entry, head));
+    }),
   });
 });
 
-/** What writes rows and cursors on one connection. */
-const writerOn = (sql: SqlClient.SqlClient, running: ReadonlyArray<Running>) => {
-  const bound = running.map((entry) => ({ entry, apply: entry.projector.bind(sql, entry.projector.table) }));
-  const handlers = new Map<EventType, typeof bound>(
-    EVENT_TYPES.map((type) => [type, bound.filter(({ entry }) => entry.projector.handles.includes(type))]),
-  );
-  const columns = ["projector", "version", "last_applied_sequence", "fault", "updated_at"];
-  const upsertState = multiRowInsert(sql, {
-    table: "projection_state",
-    columns,
-    suffix: upsertSuffix("projector", columns),
-  });
-
-  const writeState = (entries: ReadonlyArray<Running>, cursorOf: (entry: Running) => number) =>
-    Effect.flatMap(Clock.currentTimeMillis, (millis) => {
-      const at = new Date(millis).toISOString();
-      return upsertState(
-        entries.map((entry) => [
-          entry.projector.name,
-          entry.projector.version,
-          cursorOf(entry),
-          entry.fault,
-          at,
-        ]),
-      );
-    });
-
-  /** Takes some projectors on to `last`; each gets what it handles and has not had. Run what it gives after the commit. */
-  const apply = Effect.fnUntraced(function* (
-    entries: ReadonlyArray<Running>,
-    events: ReadonlyArray<EventEnvelope>,
-    last: number,
-  ) {
-    const routed = new Map(
-      bound
-        .filter(({ entry }) => entries.includes(entry))
-        .map((each): [(typeof bound)[number], Array<EventEnvelope>] => [each, []]),
-    );
-    for (const event of events) {
-      for (const each of handlers.get(event.eventType) ?? []) {
-        if (each.entry.cursor < event.sequence) routed.get(each)?.push(event);
-      }
-    }
-    const committed: Array<() => void> = [];
-    for (const [each, own] of routed) {
-      if (own.length > 0) committed.push(yield* guard(each.entry.projector, each.apply, own));
-    }
-    yield* writeState(entries, () => last);
-    return () => {
-      for (const remember of committed) remember();
-      for (const entry of entries) entry.cursor = last;
-    };
-  });
-  return { apply, writeState };
-};
-
-const guard = (projector: Projector, apply: ApplyBatch, events: ReadonlyArray<EventEnvelope>) => {
-  const faulted = (reason: string) =>
-    new ProjectorFault({ projector: projector.name, sequence: events[0]?.sequence ?? 0, reason });
-  return Effect.suspend(() => apply(events)).pipe(
-    Effect.catchDefect((defect) =>
-      Effect.fail(faulted(defect instanceof Error ? defect.message : String(defect))),
-    ),
-    // Rows that the table refuses are the projector's fault; a full disk or a locked file is not.
-    Effect.catchReasons("SqlError", {
-      ConstraintError: (error) => Effect.fail(faulted(String(error.cause))),
-      UniqueViolation: (error) => Effect.fail(faulted(String(error.cause))),
-      SqlSyntaxError: (error) => Effect.fail(faulted(String(error.cause))),
-    }),
-  );
-};
+const statusOf = (entry: Running, head: number): ProjectorStatus => ({
+  projector: entry.projector.name,
+  version: entry.projector.version,
+  state:
+    entry.fault !== null
+      ? "faulted"
+      : !isCurrent(entry)
+        ? "filling"
+        : entry.cursor < head
+          ? "behind"
+          : "live",
+  lastAppliedSequence: entry.cursor,
+  fault: entry.fault?.message ?? null,
+});
 
 const readState = (sql: SqlClient.SqlClient) =>
   sql<StateRow>`SELECT projector, version, last_applied_sequence FROM projection_state`.pipe(
     Effect.map((rows) => new Map(rows.map((row) => [row.projector, row]))),
   );
 
-const startFromNothing = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, projector: Projector) {
-  const state = {
-    projector: projector.name,
-    version: projector.version,
-    last_applied_sequence: 0,
-    fault: null,
-    updated_at: new Date(yield* Clock.currentTimeMillis).toISOString(),
-  };
-  yield* sql`DELETE FROM ${sql(projector.table)}`;
-  yield* sql`DELETE FROM projection_state WHERE projector = ${projector.name}`;
-  yield* sql`INSERT INTO projection_state ${sql.insert(state)}`;
-});
-
 /**
- * A projector without a row, or with one of another version, starts from nothing. One that is no more feeds nothing: its
- * cursor goes, or it would hold the snapshot's sequence back for good.
+ * A projector without a row, or with one of another version, is to be built anew, unless nothing was ever projected. One that is no more feeds nothing: its
+ * cursor goes, or it would hold the snapshot's sequence back for good. A faulted one is tried again from where it stood:
+ * the code may have been mended.
  */
 const loadState = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
@@ -246,15 +259,22 @@ const loadState = Effect.fnUntraced(function* (
   const stored = yield* readState(sql);
   const names = new Set(projectors.map(({ name }) => name));
   const gone = [...stored.keys()].filter((name) => !names.has(name));
-  const load = Effect.forEach(projectors, (projector) => {
+  const running = projectors.map((projector): Running => {
     const row = stored.get(projector.name);
-    if (row?.version === projector.version) {
-      // A faulted one is tried again from where it stood: the code may have been mended.
-      return Effect.succeed<Running>({ projector, cursor: row.last_applied_sequence, fault: null });
-    }
-    return Effect.as(startFromNothing(sql, projector), { projector, cursor: 0, fault: null } as Running);
+    return {
+      projector,
+      version: row?.version ?? (stored.size === 0 ? projector.version : NO_VERSION),
+      cursor: row?.last_applied_sequence ?? 0,
+      fault: null,
+      located: false,
+    };
   });
-  return yield* sql.withTransaction(
-    Effect.andThen(sql`DELETE FROM projection_state WHERE ${inList(sql, "projector", gone)}`, load),
+  const added = running.filter(({ projector }) => !stored.has(projector.name));
+  yield* sql.withTransaction(
+    Effect.andThen(
+      sql`DELETE FROM projection_state WHERE ${inList(sql, "projector", gone)}`,
+      writerOn(sql, running).writeState(added, () => 0),
+    ),
   );
+  return running;
 });

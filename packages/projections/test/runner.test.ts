@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest";
 import { aThread, event, NOW } from "@heddle/domain/testing/support";
 import type { EventEnvelope } from "@heddle/contracts/Events";
+import { EventStore } from "@heddle/event-store/EventStore";
 import { freshStore } from "@heddle/event-store/testing/support";
 import { Effect, Layer } from "effect";
-import { SqlClient } from "effect/sql";
+import { SqlClient, type SqlError } from "effect/sql";
 import { PROJECTORS } from "../src/Projectors.ts";
 import { Queries } from "../src/Queries.ts";
-import { type ProjectorFault, Runner } from "../src/Runner.ts";
+import { type ProjectorFault, type ReadPage, Runner } from "../src/Runner.ts";
 import { breaksAt, tableOfBreaks } from "./Breaking.ts";
 import {
   commit,
@@ -124,7 +125,7 @@ describe("a projector that is no more", () => {
       yield* tableOfBreaks;
       yield* store(long(5));
       yield* restart([...PROJECTORS, breaksAt(3)]);
-      assert.strictEqual((yield* queries.snapshot).snapshotSequence, 0);
+      assert.strictEqual((yield* queries.snapshot).snapshotSequence, 2);
       yield* restart();
       assert.deepStrictEqual(yield* cursors, every(5));
       assert.strictEqual((yield* queries.snapshot).snapshotSequence, 5);
@@ -168,24 +169,83 @@ describe("projecting live", () => {
   );
 });
 
+describe("a projector that is built by another hand", () => {
+  const ofNewVersion = PROJECTORS.map((projector) =>
+    projector.name === "thread-activities" ? Object.assign({}, projector, { version: 2 }) : projector,
+  );
+
+  it.live("keeps its old rows, and is left out, until that begins", () =>
+    Effect.gen(function* () {
+      const log = long(30);
+      yield* store(log.slice(0, 20));
+      yield* restart();
+      yield* commit(log.slice(20)).pipe(Effect.provide(Layer.fresh(Runner.layer(ofNewVersion))));
+      assert.deepStrictEqual(yield* cursors, { ...every(30), "thread-activities": 20 });
+      assert.lengthOf(yield* rowsOf("projection_thread_activities"), 18);
+    }).pipe(Effect.provide(freshProjections)),
+  );
+
+  it.live("is not taken for one that may go on when it is left in the middle", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      const runner = yield* Runner;
+      yield* commit(long(30));
+      (yield* sql.withTransaction(runner.beginFill("thread-activities")))();
+      yield* sql`UPDATE projection_thread_activities SET summary = 'half of it'`;
+      const status = (yield* runner.status).find(({ projector }) => projector === "thread-activities");
+      assert.deepInclude(status, { state: "filling", lastAppliedSequence: 0 });
+      yield* restart();
+      assert.notInclude(JSON.stringify(yield* rowsOf("projection_thread_activities")), "half of it");
+    }).pipe(Effect.provide(freshProjections)),
+  );
+
+  it.live("goes on from where its new rows stand, and is live at the head", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      const log = yield* EventStore;
+      yield* store(long(600));
+      yield* restart();
+      const right = yield* rowsOf("projection_thread_activities");
+      yield* Effect.gen(function* () {
+        const runner = yield* Runner;
+        const readPage: ReadPage<SqlError.SqlError> = (fromSequenceExclusive, limit) =>
+          log.readAll({ fromSequenceExclusive, limit });
+        (yield* sql.withTransaction(runner.beginFill("thread-activities")))();
+        assert.isFalse(yield* runner.step(readPage, 100), "it is not for the runner to fill it");
+        yield* sql`DELETE FROM projection_thread_activities WHERE sequence > 300`;
+        (yield* sql.withTransaction(runner.adopt("thread-activities", 300)))();
+        const stateOf = Effect.map(runner.status, (all) =>
+          all.find((one) => one.projector === "thread-activities"),
+        );
+        assert.deepInclude(yield* stateOf, { state: "behind", lastAppliedSequence: 300, version: 2 });
+        assert.isTrue(yield* runner.step(readPage, 100));
+        assert.deepInclude(yield* stateOf, { state: "behind", lastAppliedSequence: 400 });
+        while (yield* runner.step(readPage, 100));
+        assert.deepInclude(yield* stateOf, { state: "live", lastAppliedSequence: 600 });
+        assert.deepStrictEqual(yield* rowsOf("projection_thread_activities"), right);
+      }).pipe(Effect.provide(Layer.fresh(Runner.layer(ofNewVersion))));
+    }).pipe(Effect.provide(freshProjections)),
+  );
+});
+
 describe("a projector that fails", () => {
   it.live("while catching up, is marked with its error where it stands; the others go on to the head", () =>
     Effect.gen(function* () {
       yield* tableOfBreaks;
       yield* store(long(2500));
       const status = yield* restart([...PROJECTORS, breaksAt(1700)]);
-      assert.deepStrictEqual(yield* cursors, { ...every(2500), breaks: 1000 });
+      assert.deepStrictEqual(yield* cursors, { ...every(2500), breaks: 1699 });
       const [broken, ...others] = status.toReversed();
       assert.strictEqual(broken?.projector, "breaks");
-      assert.match(broken?.fault ?? "", /breaks.*1001.*a bug/);
+      assert.match(broken?.fault ?? "", /breaks failed at sequence 1700: a bug/);
       assert.isTrue(others.every(({ fault }) => fault === null));
       const sql = yield* SqlClient.SqlClient;
       const [row] = yield* sql<{
         fault: string;
       }>`SELECT fault FROM projection_state WHERE projector = 'breaks'`;
       assert.strictEqual(row?.fault, broken?.fault);
-      // Its batch was rolled back whole.
-      assert.lengthOf(yield* rowsOf("breaks"), 1000);
+      // What stands before the event is kept, and nothing of what stands behind it.
+      assert.lengthOf(yield* rowsOf("breaks"), 1699);
     }).pipe(Effect.provide(freshStore)),
   );
 
@@ -240,6 +300,30 @@ describe("a projector that fails", () => {
     }).pipe(Effect.provide(freshStore)),
   );
 
+  it.live(
+    "in a batch, is located: it has taken what stands before the event, and is marked at that one",
+    () =>
+      Effect.gen(function* () {
+        yield* tableOfBreaks;
+        const log = long(9);
+        yield* Effect.gen(function* () {
+          const runner = yield* Runner;
+          const store = yield* EventStore;
+          const readPage: ReadPage<SqlError.SqlError> = (fromSequenceExclusive, limit) =>
+            store.readAll({ fromSequenceExclusive, limit });
+          const fault = yield* Effect.flip(commit(log));
+          yield* runner.markFaulted(fault as ProjectorFault);
+          yield* commit(log);
+          yield* runner.locateFaults(readPage);
+          assert.deepStrictEqual(yield* cursors, { ...every(9), breaks: 6 });
+          assert.lengthOf(yield* rowsOf("breaks"), 6);
+          const status = (yield* runner.status).at(-1);
+          assert.deepInclude(status, { state: "faulted", lastAppliedSequence: 6 });
+          assert.match(status?.fault ?? "", /breaks failed at sequence 7: a bug/);
+        }).pipe(Effect.provide(Runner.layer([...PROJECTORS, breaksAt(7)])));
+      }).pipe(Effect.provide(freshStore)),
+  );
+
   it.live("is not blamed for an event that cannot be read: all of them leave it out, and go on", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient;
@@ -254,20 +338,27 @@ describe("a projector that fails", () => {
 });
 
 describe("a projector that has passed an event which can be read now", () => {
-  it.live("starts from nothing, if it handles such events; the others stay where they are", () =>
+  it.live("is built anew, if it handles such events; the others stay where they are", () =>
     Effect.gen(function* () {
       const runner = yield* Runner;
       yield* commit(long(5));
       yield* runner.restartFor(new Map([["thread.meta-updated", 9]]));
       assert.isTrue((yield* runner.status).every(({ lastAppliedSequence }) => lastAppliedSequence === 5));
       yield* runner.restartFor(new Map([["thread.meta-updated", 3]]));
-      const back = (yield* runner.status).filter(({ lastAppliedSequence }) => lastAppliedSequence === 0);
+      const anew = (yield* runner.status).filter(({ state }) => state === "filling");
       assert.deepStrictEqual(
-        back.map(({ projector }) => projector),
-        ["threads"],
+        anew.map(({ projector, lastAppliedSequence }) => [projector, lastAppliedSequence]),
+        [["threads", 0]],
       );
-      assert.deepStrictEqual(yield* rowsOf("projection_threads"), []);
-      assert.isNotEmpty(yield* rowsOf("projection_projects"));
+      const log = yield* EventStore;
+      const sql = yield* SqlClient.SqlClient;
+      yield* sql`UPDATE projection_threads SET title = 'of the events that it was given'`;
+      yield* runner.catchUp((fromSequenceExclusive, limit) => log.readAll({ fromSequenceExclusive, limit }));
+      assert.notInclude(
+        JSON.stringify(yield* rowsOf("projection_threads")),
+        "of the events that it was given",
+      );
+      assert.deepStrictEqual(yield* cursors, every(5));
     }).pipe(Effect.provide(freshProjections)),
   );
 });

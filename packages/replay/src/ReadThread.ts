@@ -1,5 +1,5 @@
 /** Long reads of the log and of the read model, on a thread of their own with a read-only connection. */
-import type { Effect} from "effect";
+import type { Effect } from "effect";
 import { Context, Layer } from "effect";
 import { RpcClient, type RpcClientError } from "effect/rpc";
 import { ReadThreadRpcs } from "./ReadThreadRpcs.ts";
