@@ -179,9 +179,22 @@ export const Thread = Schema.Struct({
 });
 export type Thread = typeof Thread.Type;
 
+/** A projector whose rows are older than the newest of the snapshot: it failed, is catching up, or is built anew. */
+export const LaggingProjector = Schema.Struct({
+  projector: Schema.String,
+  lastAppliedSequence: Sequence,
+  /** How many events its rows are behind. */
+  behind: Schema.Int,
+  /** Why it stands still, and at which event; null while it is on its way. */
+  fault: nullable(Schema.String),
+});
+export type LaggingProjector = typeof LaggingProjector.Type;
+
 /** `snapshotSequence`: everything up to it is in here; subscribe from it. */
 export const Snapshot = Schema.Struct({
   snapshotSequence: Sequence,
+  /** None, as a rule. */
+  laggingProjectors: Schema.Array(LaggingProjector),
   projects: Schema.Array(Project),
   threads: Schema.Array(Thread),
 });
@@ -189,6 +202,8 @@ export type Snapshot = typeof Snapshot.Type;
 
 export const ShellSnapshot = Schema.Struct({
   snapshotSequence: Sequence,
+  /** As in the snapshot. */
+  laggingProjectors: Schema.Array(LaggingProjector),
   projects: Schema.Array(Project),
   threads: Schema.Array(ThreadSummary),
   /** Give it as `after` to get the next page of threads; null when this page holds the last. */

@@ -5,6 +5,7 @@
 import { NotFound } from "@heddle/contracts/Errors";
 import type { ProjectId, ThreadId } from "@heddle/contracts/Ids";
 import type {
+  LaggingProjector,
   Message,
   PendingApproval,
   Project,
@@ -91,11 +92,24 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
     SELECT min(last_applied_sequence) AS sequence FROM projection_state`.pipe(
     Effect.map((rows) => rows[0]?.sequence ?? 0),
   );
+  /** How far the snapshot is, and which of its parts are behind the others. */
+  const progress = sql<Omit<LaggingProjector, "behind">>`
+    SELECT projector, last_applied_sequence AS "lastAppliedSequence", fault FROM projection_state`.pipe(
+    Effect.map((states) => {
+      const head = Math.max(0, ...states.map(({ lastAppliedSequence }) => lastAppliedSequence));
+      return {
+        snapshotSequence: Math.min(head, ...states.map(({ lastAppliedSequence }) => lastAppliedSequence)),
+        laggingProjectors: states
+          .map((state) => ({ ...state, behind: head - state.lastAppliedSequence }))
+          .filter(({ behind, fault }) => behind > 0 || fault !== null),
+      };
+    }),
+  );
   const openApprovals = (ofThreads: Statement.Fragment) =>
     select(sql, approvalRows, sql`WHERE status = 'pending' AND ${ofThreads} ORDER BY sequence`);
 
   const snapshot = Effect.gen(function* () {
-    const sequence = yield* snapshotSequence;
+    const state = yield* progress;
     const projects = yield* select(sql, projectRows, sql`ORDER BY project_id`);
     const heads = yield* select(sql, threadRows, sql`ORDER BY thread_id`);
     const messages = byThread(yield* select(sql, messageRows, sql`ORDER BY thread_id, sequence`));
@@ -107,7 +121,7 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
     const sessions = byThread(yield* select(sql, sessionRows, sql``));
     const approvals = byThread(yield* select(sql, approvalRows, sql`ORDER BY thread_id, sequence`));
     return {
-      snapshotSequence: sequence,
+      ...state,
       projects,
       threads: heads.map((head) => ({
         ...head,
@@ -122,7 +136,7 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
   });
 
   const shellSnapshot = Effect.fnUntraced(function* ({ limit, after }: ShellPage) {
-    const sequence = yield* snapshotSequence;
+    const state = yield* progress;
     const projects = yield* select(sql, projectRows, sql`WHERE deleted_at IS NULL ORDER BY project_id`);
     const from: string = after ?? "";
     // One more than the page holds says whether there is a next one.
@@ -138,7 +152,7 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
     const sessions = byThread(yield* select(sql, sessionRows, sql`WHERE ${ofPage}`));
     const approvals = byThread(yield* openApprovals(ofPage));
     return {
-      snapshotSequence: sequence,
+      ...state,
       projects,
       threads: heads.map((head) => ({
         ...head,

@@ -54,7 +54,12 @@ describe("getSnapshot", () => {
   it.effect("is empty, at 0, before anything has happened", () =>
     Effect.gen(function* () {
       const queries = yield* Queries;
-      assert.deepStrictEqual(yield* queries.snapshot, { snapshotSequence: 0, projects: [], threads: [] });
+      assert.deepStrictEqual(yield* queries.snapshot, {
+        snapshotSequence: 0,
+        laggingProjectors: [],
+        projects: [],
+        threads: [],
+      });
     }).pipe(Effect.provide(freshProjections)),
   );
 
@@ -151,8 +156,12 @@ describe("getSnapshot", () => {
       const sql = yield* SqlClient.SqlClient;
       yield* commit(log);
       yield* sql`UPDATE projection_state SET last_applied_sequence = 5 WHERE projector = 'thread-turns'`;
-      assert.strictEqual((yield* queries.snapshot).snapshotSequence, 5);
-      assert.strictEqual((yield* queries.shellSnapshot({})).snapshotSequence, 5);
+      const { snapshotSequence, laggingProjectors } = yield* queries.snapshot;
+      assert.strictEqual(snapshotSequence, 5);
+      assert.deepStrictEqual(laggingProjectors, [
+        { projector: "thread-turns", lastAppliedSequence: 5, behind: log.length - 5, fault: null },
+      ]);
+      assert.deepInclude(yield* queries.shellSnapshot({}), { snapshotSequence, laggingProjectors });
       assert.strictEqual((yield* queries.threadSnapshot({ threadId: t1, limit: 10 })).snapshotSequence, 5);
     }).pipe(Effect.provide(freshProjections)),
   );
