@@ -111,5 +111,11 @@ const bounded = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
     : cut;
 };
 
-/** The part of a request's id that is enough to name it. */
-export const shortRequestId = (requestId: string): string => requestId.replace(/^request:/, "").slice(0, 8);
+/** The part of a request's id that is enough to name it. It never begins with `-`, which would make it a flag. */
+export const shortRequestId = (requestId: string): string => requestName(requestId).slice(0, 8);
+
+/** A request that is named by its id, or by the beginning of either form of it. */
+export const isCalled = (requestId: string, given: string): boolean =>
+  requestId.startsWith(given) || requestName(requestId).startsWith(given);
+
+const requestName = (requestId: string): string => requestId.replace(/^request:-*/, "");

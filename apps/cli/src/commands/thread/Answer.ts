@@ -11,13 +11,10 @@ import { findThread, openRequests } from "../../Lookup.ts";
 import { newCommandId } from "../../NewIds.ts";
 import { Output } from "../../Output.ts";
 import { green, yellow } from "../../render/Colour.ts";
-import { shortRequestId } from "../../render/Request.ts";
+import { isCalled, shortRequestId } from "../../render/Request.ts";
 import { cleanLine, revealLine } from "../../render/Sanitize.ts";
 import { chosen, now } from "../../Requests.ts";
 import * as Flags from "../Flags.ts";
-
-const isNamed = ({ requestId }: PendingApproval, given: string): boolean =>
-  requestId.startsWith(given) || requestId.startsWith(`request:${given}`);
 
 const describe = (request: PendingApproval): string => {
   const what = request.kind === "user-input" ? (request.questions[0]?.prompt ?? "") : request.title;
@@ -31,7 +28,7 @@ const chooseRequest = (
   noun: "approval" | "question",
 ): Effect.Effect<PendingApproval, CliFailure> => {
   const open = openRequests(snapshot).filter(({ kind }) => (kind === "user-input") === (noun === "question"));
-  const found = given === undefined ? open : open.filter((request) => isNamed(request, given));
+  const found = given === undefined ? open : open.filter(({ requestId }) => isCalled(requestId, given));
   const [only] = found;
   if (only !== undefined && found.length === 1) return Effect.succeed(only);
   const lines = open.map(describe);
@@ -153,7 +150,7 @@ export const answer = Command.make(
         const named =
           first.length >= 4 &&
           (rest.length > 0 || Option.isSome(each)) &&
-          questions.some((request) => isNamed(request, first));
+          questions.some((request) => isCalled(request.requestId, first));
         const found = yield* chooseRequest(snapshot, named ? first : undefined, "question");
         const answers = yield* answersTo(
           found,
