@@ -1,10 +1,12 @@
 /** `heddle status` */
+import type { LaggingProjector } from "@heddle/contracts/ReadModel";
 import { Clock, Effect, Option, Schema } from "effect";
 import { Command } from "effect/cli";
 import { connected } from "../Connection.ts";
-import { VERSION } from "../Environment.ts";
+import { invocation, VERSION } from "../Environment.ts";
 import { Output } from "../Output.ts";
 import { bold, dim, green, red, yellow } from "../render/Colour.ts";
+import { revealLine } from "../render/Sanitize.ts";
 import { ago, moment } from "../render/Time.ts";
 import { isRunning } from "../render/Turn.ts";
 
@@ -53,6 +55,7 @@ export const status = Command.make("status", {}, () =>
         queuedPrompts: shell.threads.reduce((sum, { queuedTurns }) => sum + queuedTurns.length, 0),
         waitingApprovals: open.filter(({ kind }) => kind !== "user-input").length,
         waitingQuestions: open.filter(({ kind }) => kind === "user-input").length,
+        laggingProjectors: shell.laggingProjectors,
       };
       if (output.json) return yield* output.printJson(facts);
       yield* output.print(describe(facts, yield* Clock.currentTimeMillis));
@@ -77,9 +80,13 @@ interface Facts {
   readonly queuedPrompts: number;
   readonly waitingApprovals: number;
   readonly waitingQuestions: number;
+  readonly laggingProjectors: ReadonlyArray<LaggingProjector>;
 }
 
 const waiting = (count: number): string => (count > 0 ? yellow(String(count)) : "0");
+
+const lag = ({ projector, behind, fault }: LaggingProjector): string =>
+  `${yellow(projector)}, ${behind} events behind${fault === null ? "" : red(` (${revealLine(fault)})`)}: ${invocation} projections status`;
 
 const describe = (facts: Facts, now: number): string => {
   const health =
@@ -101,6 +108,7 @@ const describe = (facts: Facts, now: number): string => {
     ],
     ["Waiting approvals", waiting(facts.waitingApprovals)],
     ["Waiting questions", waiting(facts.waitingQuestions)],
+    ...facts.laggingProjectors.map((lagging) => ["Not up to date", lag(lagging)] as const),
   ];
   return rows.map(([name, value]) => `${dim(name.padEnd(18))} ${value}\n`).join("");
 };
