@@ -71,6 +71,7 @@ const stream = Effect.fnUntraced(function* (threadId: ThreadId, instance: string
     engine: yield* Engine,
     feed: yield* Feed,
     scope: yield* Effect.scope,
+    adapterKey: "acp",
     onStarted: () => {},
   });
   yield* ingest.take({

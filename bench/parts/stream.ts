@@ -25,6 +25,7 @@ const reply = (threadId: string, deltas: number) =>
       engine: yield* Engine,
       feed: yield* Feed,
       scope: yield* Effect.scope,
+      adapterKey: "acp",
       onStarted: () => {},
     });
     yield* ingest.take({

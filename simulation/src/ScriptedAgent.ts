@@ -208,6 +208,7 @@ const startAgent = Effect.fnUntraced(function* (
 
   return {
     pid,
+    adapterKey: "scripted",
     processMark: mark,
     resumeCursor: dice.chance(0.7) ? `cursor-${pid}` : null,
     events: queue.stream,

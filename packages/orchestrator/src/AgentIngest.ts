@@ -16,9 +16,6 @@ import type { Feed } from "./Feed.ts";
 import type { CommandError, Origin } from "./GroupWriter.ts";
 import { makeReplyText } from "./ReplyText.ts";
 
-/** The adapter that there is. */
-export const ADAPTER_KEY = "acp";
-
 /**
  * Runs what takes an agent's events in by small slices: a person's command waits for a slice of each agent's flood before
  * it has its turn, and before it has its answer. (Effect's own slices are of 2,048 operations.)
@@ -55,6 +52,8 @@ export interface IngestOptions {
   readonly engine: Engine["Service"];
   readonly feed: Feed["Service"];
   readonly scope: Scope.Scope;
+  /** Which adapter speaks to the agent. */
+  readonly adapterKey: string;
   /** Names this process among those of the thread. */
   readonly instance: string;
   /** Why the session was started: the cause of what happens in it outside of turns. */
@@ -84,7 +83,7 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
       causationEventId: turn?.startedEventId ?? options.startedBy.causationEventId,
       correlationId: turn ? turn.correlationId : options.startedBy.correlationId,
       metadata: {
-        adapterKey: ADAPTER_KEY,
+        adapterKey: options.adapterKey,
         ingestedAt,
         ...(providerSessionId !== undefined && { providerSessionId }),
         ...(providerThreadId !== undefined && { providerThreadId }),

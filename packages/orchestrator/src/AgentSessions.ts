@@ -255,6 +255,7 @@ function make() {
             engine,
             feed,
             scope,
+            adapterKey: agent.adapterKey,
             // By the mark, not by the pid: a start that a crash cut short comes again with the same cause, and pids come back.
             instance: `${key}/${agent.processMark}`,
             startedBy: origin,

@@ -6,7 +6,7 @@ import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEven
 import type { SessionRuntime, SessionRuntimeEntry } from "@heddle/event-store/SessionRuntime";
 import type { AgentSession, ProviderError } from "@heddle/providers/shared/Provider";
 import { Deferred, Effect } from "effect";
-import { ADAPTER_KEY, type AgentIngest } from "./AgentIngest.ts";
+import type { AgentIngest } from "./AgentIngest.ts";
 import { commandIdFrom } from "./DerivedId.ts";
 import type { Engine } from "./Engine.ts";
 import type { Origin } from "./GroupWriter.ts";
@@ -79,7 +79,7 @@ export const sessionRecord = (engine: Engine["Service"], runtime: SessionRuntime
         providerSessionId,
         threadId,
         providerName: model.provider,
-        adapterKey: ADAPTER_KEY,
+        adapterKey: agent.adapterKey,
         providerThreadId: providerThreadId ?? null,
         status: "running",
         resumeCursor: agent.resumeCursor,

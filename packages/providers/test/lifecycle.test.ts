@@ -6,7 +6,7 @@ import { Effect } from "effect";
 import { agentEnvironment } from "../src/shared/AgentProcess.ts";
 import { endProcessesMarked } from "../src/shared/ProcessTree.ts";
 import { Providers } from "../src/shared/Provider.ts";
-import { layer } from "../src/shared/ProviderRegistry.ts";
+import { builtInAgents, layer } from "../src/shared/ProviderRegistry.ts";
 import {
   isRunning,
   nodeAgent,
@@ -46,7 +46,10 @@ describe("an agent that cannot be started", () => {
         startOnly({ model: { provider: "nobody" }, agents: { somebody: nodeAgent() } }),
       );
       assert.deepInclude(error, { provider: "nobody", operation: "start" });
-      assert.match(error.message, /no agent "nobody"\. Known: demo, somebody\..*"agents" in settings\.json/);
+      assert.match(
+        error.message,
+        /no agent "nobody"\. Known: demo, codex, codex-acp, somebody\..*"agents" in settings\.json/,
+      );
     }).pipe(Effect.scoped),
   );
 
@@ -134,7 +137,7 @@ describe("an agent that cannot be started", () => {
   it.live("takes the place of one built in when it has its name", () =>
     Effect.gen(function* () {
       const { names } = yield* Providers;
-      assert.deepStrictEqual(names, ["demo", "other"]);
+      assert.deepStrictEqual(names, [...Object.keys(builtInAgents), "other"]);
     }).pipe(Effect.provide(layer({ agents: { other: nodeAgent(), demo: nodeAgent() } }))),
   );
 });

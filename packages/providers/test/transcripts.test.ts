@@ -1,7 +1,7 @@
 /** Recorded conversations of two real agents, played back whole and broken, through the adapter as it is. */
 import { assert, describe, it } from "@effect/vitest";
 import { Effect, Exit } from "effect";
-import { type Event, type EventOf, playing, prompt, start, type Started, textOf } from "./support.ts";
+import { playing, prompt, start, type Started, textOf } from "./support.ts";
 import {
   CANCEL_NOW,
   decisionsOf,
@@ -13,6 +13,7 @@ import {
   methodOf,
   sessionsOf,
 } from "./transcript.ts";
+import { assertWellFormed } from "./well-formed.ts";
 
 const recordings = [
   "acp-claude-basic",
@@ -77,38 +78,6 @@ const replay = Effect.fnUntraced(function* (lines: ReadonlyArray<Line>, faults: 
   }
   return { ...started, turns };
 });
-
-/** What holds of every session, however it went. */
-const assertWellFormed = (events: ReadonlyArray<Event>): void => {
-  assert.strictEqual(events[0]?.type, "session.started");
-  assert.strictEqual(events.at(-1)?.type, "session.exited");
-  assert.lengthOf(
-    events.filter(({ type }) => type === "session.started" || type === "session.exited"),
-    2,
-  );
-
-  const tools = new Map<string, EventOf<"tool.updated">["status"]>();
-  const speaking = new Set<string>();
-  const finished = new Set<string>();
-  const open = new Set<string>();
-  for (const event of events) {
-    if (event.type === "tool.updated") tools.set(event.itemId, event.status);
-    if (event.type === "message.delta") {
-      assert.isFalse(finished.has(event.itemId), "a message goes on after its end");
-      speaking.add(event.itemId);
-    }
-    if (event.type === "message.completed") {
-      assert.isTrue(speaking.delete(event.itemId), "a message ends that never began");
-      finished.add(event.itemId);
-    }
-    if (event.type === "approval.requested") open.add(event.requestKey);
-    if (event.type === "request.withdrawn") {
-      assert.isTrue(open.delete(event.requestKey), "a request is withdrawn that was not open");
-    }
-  }
-  assert.deepStrictEqual([...speaking], []);
-  for (const status of tools.values()) assert.include(["completed", "failed"], status);
-};
 
 const sessionsIn = (names: ReadonlyArray<string>) =>
   names.flatMap((name) => sessionsOf(name).map((lines, index) => ({ name, index, lines })));

@@ -1,10 +1,9 @@
 /** Agents that speak the Agent Client Protocol over the stdio of a process that Heddle starts. */
-import { type JsonRpcId, methods } from "@agentclientprotocol/sdk";
+import type { JsonRpcId } from "@agentclientprotocol/sdk";
 import type { ModelSelection } from "@heddle/contracts/Model";
-import { Deferred, Effect, Exit, Option, Scope } from "effect";
-import { type AgentProcess, type ProcessExit, spawnAgent } from "../shared/AgentProcess.ts";
+import { Effect, Exit, type Scope } from "effect";
 import type { Deadlines } from "../shared/Deadlines.ts";
-import { EventQueue } from "../shared/EventQueue.ts";
+import { goneMessage, handedOver, startProcessSession } from "../shared/ProcessSession.ts";
 import type {
   AgentLaunch,
   AgentSession,
@@ -12,71 +11,37 @@ import type {
   ProviderError,
   StartInput,
 } from "../shared/Provider.ts";
+import { read } from "../shared/Read.ts";
 import { AcpSession } from "./AcpSession.ts";
 import type { Wish } from "./ConfigOptions.ts";
 import { canSteer, handshake, resumeCursorOf } from "./Handshake.ts";
 import { promptBlocks } from "./PromptBlocks.ts";
 import { applyMode, applyWishes } from "./Settings.ts";
-import { read, SteeringResponse } from "./Wire.ts";
+import { SteeringResponse } from "./Wire.ts";
 
 const readSteering = read(SteeringResponse);
 
-/** A failed start leaves no process behind, also where the scope goes on. */
+/** Starts an agent and opens its session, or leaves nothing behind. */
 export const startAcp = Effect.fnUntraced(function* (
   provider: string,
   launch: AgentLaunch,
   input: StartInput,
   deadlines: Deadlines,
 ): Effect.fn.Return<AgentSession, ProviderError, Scope.Scope> {
-  const scope = yield* Scope.fork(yield* Effect.scope);
-  return yield* open(provider, launch, input, deadlines).pipe(
-    Scope.provide(scope),
-    Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)),
-  );
-});
-
-const open = Effect.fnUntraced(function* (
-  provider: string,
-  launch: AgentLaunch,
-  input: StartInput,
-  deadlines: Deadlines,
-) {
-  const { session, events } = yield* Effect.acquireRelease(
-    Effect.gen(function* () {
-      const process = yield* spawnAgent(provider, launch, input.cwd, deadlines);
-      const queue = yield* EventQueue.make;
-      const { cwd, runtimeMode: mode } = input;
-      const session = new AcpSession({ provider, process, queue, cwd, mode });
-      const ended = yield* Deferred.make<void>();
-      yield* supervise(session, queue, deadlines).pipe(
-        Effect.catchCause((cause) => {
-          session.end({ exitCode: null, signal: null });
-          return Effect.logError(`Watching the process of ${provider} failed`, cause);
-        }),
-        Effect.ensuring(Deferred.succeed(ended, undefined)),
-        Effect.forkDetach,
-      );
-      return { session, queue, ended: Deferred.await(ended), events: queue.stream };
-    }),
-    ({ session, queue, ended }) => Effect.andThen(stop(session, queue, deadlines), ended),
-  );
-
-  const resumed = yield* handshake(session, input).pipe(
-    Effect.tap(() => applyMode(session, launch, input.runtimeMode)),
-    Effect.tap(() => applyWishes(session, wishesOf(input.model), deadlines)),
-    Effect.raceFirst(
-      Effect.flatMap(session.process.exited, (exit) =>
-        Effect.andThen(session.process.stderrEnded, Effect.fail(exitedEarly(session, exit))),
+  const { cwd, runtimeMode: mode } = input;
+  const { session, events, opened } = yield* startProcessSession({
+    provider,
+    launch,
+    cwd,
+    deadlines,
+    make: (process, queue) => new AcpSession({ provider, process, queue, cwd, mode, deadlines }),
+    handshake: (session: AcpSession) =>
+      handshake(session, input).pipe(
+        Effect.tap(() => applyMode(session, launch, mode)),
+        Effect.tap(() => applyWishes(session, wishesOf(input.model), deadlines)),
       ),
-    ),
-    Effect.timeoutOrElse({
-      duration: deadlines.handshake,
-      orElse: () =>
-        Effect.fail(session.error("start", `${provider} did not answer in time, and was stopped.`)),
-    }),
-  );
-  session.begin({ steer: canSteer(session), resume: resumeCursorOf(session) !== null }, resumed);
-
+  });
+  session.begin({ steer: canSteer(session), resume: resumeCursorOf(session) !== null }, opened);
   return agentSession(session, events, launch, deadlines);
 });
 
@@ -87,25 +52,16 @@ const agentSession = (
   deadlines: Deadlines,
 ): AgentSession => {
   const { connection, process, requests } = session;
-  const delivered = (operation: ProviderError["operation"], what: JsonRpcId | "prompt") => {
-    const sent = connection.whenSent(what);
-    return Effect.raceFirst(
-      Effect.promise(() => sent),
-      Effect.as(process.exited, false),
-    ).pipe(
-      Effect.timeoutOrElse({ duration: deadlines.handOver, orElse: () => Effect.succeed(false) }),
-      Effect.flatMap((read) =>
-        read
-          ? Effect.void
-          : Effect.fail(session.error(operation, `${session.provider} does not read what it is sent.`)),
-      ),
-    );
-  };
+  const delivered = (operation: ProviderError["operation"], what: JsonRpcId | "prompt") =>
+    handedOver(session, operation, connection.whenSent(what), deadlines);
   const present = (operation: ProviderError["operation"]) =>
-    Effect.suspend(() => (session.gone ? Effect.fail(session.error(operation, gone(session))) : Effect.void));
+    Effect.suspend(() =>
+      session.gone ? Effect.fail(session.error(operation, goneMessage(session))) : Effect.void,
+    );
   const interrupt = Effect.sync(() => session.cancelTurn());
 
   return {
+    adapterKey: "acp",
     pid: process.pid,
     processMark: process.mark,
     resumeCursor: resumeCursorOf(session),
@@ -168,65 +124,6 @@ const agentSession = (
   };
 };
 
-/** Sees to it that whatever happens, the events end with the exit, and nothing that the agent started lives on. */
-const supervise = Effect.fnUntraced(function* (session: AcpSession, queue: EventQueue, deadlines: Deadlines) {
-  const { process, connection } = session;
-  const outputEnded = Effect.promise(() => connection.ended);
-  // An agent that closes its output and lives on can never answer again.
-  const exit = yield* Effect.raceFirst(
-    process.exited,
-    outputEnded.pipe(
-      Effect.andThen(
-        Effect.timeoutOrElse(process.exited, {
-          duration: deadlines.closing,
-          orElse: () => process.terminate,
-        }),
-      ),
-    ),
-  );
-  // Orphans hold the agent's output open; only when they are gone does it end.
-  yield* process.sweep;
-  yield* readToEnd(process, queue, outputEnded, deadlines);
-  yield* process.stderrEnded;
-  session.end(exit);
-});
-
-/** Waits for the consumer as long as it takes, but not for an output that nothing comes out of any more. */
-const readToEnd = Effect.fnUntraced(function* (
-  process: AgentProcess,
-  queue: EventQueue,
-  outputEnded: Effect.Effect<void>,
-  deadlines: Deadlines,
-) {
-  const endsInTime = Effect.map(Effect.timeoutOption(outputEnded, deadlines.closing), Option.isSome);
-  let cutOff = false;
-  while (!(yield* endsInTime)) {
-    if (queue.braking) continue;
-    if (cutOff) return;
-    process.stdout.destroy();
-    cutOff = true;
-  }
-});
-
-const stop = Effect.fnUntraced(function* (session: AcpSession, queue: EventQueue, deadlines: Deadlines) {
-  if (session.process.alive) {
-    session.cancelTurn();
-    session.close();
-    yield* askToClose(session, deadlines);
-    yield* session.process.stop;
-  }
-  // Whoever ends the session may be the one who read its events.
-  queue.release();
-});
-
-/** Only a courtesy, in which agents write down what they know; what comes next ends them in any case. */
-const askToClose = (session: AcpSession, deadlines: Deadlines): Effect.Effect<void> =>
-  session.agent?.agentCapabilities?.sessionCapabilities?.["close"] && session.sessionId !== ""
-    ? session
-        .ask(methods.agent.session.close, { sessionId: session.sessionId })
-        .pipe(Effect.timeoutOption(deadlines.closing), Effect.ignore)
-    : Effect.void;
-
 const prepare = Effect.fnUntraced(function* (session: AcpSession, input: PromptInput, deadlines: Deadlines) {
   const result = promptBlocks(input, session.agent?.agentCapabilities?.promptCapabilities);
   if ("refused" in result) {
@@ -254,7 +151,7 @@ const steer = Effect.fnUntraced(function* (session: AcpSession, input: PromptInp
     Effect.catchTags({
       AgentRefused: ({ reason }) =>
         Effect.fail(session.error("steer", `${session.provider} refused it: ${reason}`)),
-      AgentGone: () => Effect.fail(session.error("steer", gone(session))),
+      AgentGone: () => Effect.fail(session.error("steer", goneMessage(session))),
     }),
     Effect.timeoutOrElse({
       duration: deadlines.handOver,
@@ -288,12 +185,3 @@ const wishesOf = (model: ModelSelection | undefined, effort?: string): ReadonlyA
     find: ({ id }) => id === name,
   })),
 ];
-
-const exitedEarly = (session: AcpSession, { exitCode, signal }: ProcessExit): ProviderError =>
-  session.error(
-    "start",
-    `${session.provider} ended before it was ready (${signal === null ? `exit code ${exitCode}` : signal}).`,
-  );
-
-const gone = ({ provider }: AcpSession): string =>
-  `The process of ${provider} has ended. A new turn starts another one.`;

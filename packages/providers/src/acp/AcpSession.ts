@@ -7,14 +7,17 @@ import type { ProviderCapabilities, ProviderRuntimeEvent } from "@heddle/contrac
 import { Data, Effect, type Schema } from "effect";
 import type { AgentProcess, ProcessExit } from "../shared/AgentProcess.ts";
 import { boundText } from "../shared/Bounded.ts";
+import type { Deadlines } from "../shared/Deadlines.ts";
 import type { EventQueue } from "../shared/EventQueue.ts";
+import type { ProcessSession } from "../shared/ProcessSession.ts";
 import { ProviderError } from "../shared/Provider.ts";
+import { read } from "../shared/Read.ts";
 import { type AgentConnection, connectAgent } from "./AgentConnection.ts";
 import { type ConfigOption, readConfigOptions } from "./ConfigOptions.ts";
 import { readTextFile, writeTextFile } from "./Files.ts";
 import { OpenRequests } from "./OpenRequests.ts";
 import { Translator } from "./Translator.ts";
-import { type InitializeResponse, PromptResponse, read, SessionNotification } from "./Wire.ts";
+import { type InitializeResponse, PromptResponse, SessionNotification } from "./Wire.ts";
 
 const MAX_REASON = 2000;
 /** What an agent may tell before it has a session. */
@@ -45,6 +48,7 @@ export interface AcpSessionOptions {
   /** The folder outside of which the agent gets no files from Heddle. */
   readonly cwd: string;
   readonly mode: RuntimeMode;
+  readonly deadlines: Deadlines;
 }
 
 interface Turn {
@@ -54,7 +58,7 @@ interface Turn {
   cancelling: boolean;
 }
 
-export class AcpSession {
+export class AcpSession implements ProcessSession {
   readonly provider: string;
   readonly process: AgentProcess;
   readonly requests: OpenRequests;
@@ -66,6 +70,7 @@ export class AcpSession {
   modeIds: ReadonlyArray<string> = [];
   /** While an earlier session is being loaded, and until the first prompt: the agent repeats what was said then. */
   replaying = false;
+  readonly #deadlines: Deadlines;
   readonly #queue: EventQueue;
   readonly #translator: Translator;
   /** What came before the agent had a session; `undefined` once `session.started` is out. */
@@ -75,9 +80,10 @@ export class AcpSession {
   #over = false;
   #ended = false;
 
-  constructor({ provider, process, queue, cwd, mode }: AcpSessionOptions) {
+  constructor({ provider, process, queue, cwd, mode, deadlines }: AcpSessionOptions) {
     this.provider = provider;
     this.process = process;
+    this.#deadlines = deadlines;
     this.#queue = queue;
     const prefix = randomUUID().slice(0, 8);
     this.#translator = new Translator(prefix);
@@ -107,6 +113,10 @@ export class AcpSession {
       room: () =>
         this.#early !== undefined && this.#early.length >= MAX_EARLY ? this.#begun.promise : queue.room(),
     });
+  }
+
+  get outputEnded(): Promise<void> {
+    return this.connection.ended;
   }
 
   get gone(): boolean {
@@ -197,6 +207,19 @@ export class AcpSession {
     if (turn !== undefined) turn.cancelling = true;
     this.requests.cancelAll();
   }
+
+  readonly askToEnd: Effect.Effect<void> = Effect.suspend(() => {
+    this.cancelTurn();
+    this.close();
+    const { sessionId } = this;
+    const canClose = this.agent?.agentCapabilities?.sessionCapabilities?.["close"] && sessionId !== "";
+    return canClose
+      ? this.ask(acp.methods.agent.session.close, { sessionId }).pipe(
+          Effect.timeoutOption(this.#deadlines.closing),
+          Effect.ignore,
+        )
+      : Effect.void;
+  });
 
   /** From now on nobody is asked anything. */
   close(): void {

@@ -1,5 +1,5 @@
-/** Who may decide on what an agent asks for, and which of the agent's options says it. Pure. */
-import type { ApprovalDecision, ApprovalKind, RuntimeMode } from "@heddle/contracts/Model";
+/** Which of an agent's options says what was decided. Pure. */
+import type { ApprovalDecision } from "@heddle/contracts/Model";
 
 /** An answer that an agent offers. Its id is the agent's own affair; what it means is its kind. */
 export interface PermissionOption {
@@ -7,10 +7,6 @@ export interface PermissionOption {
   readonly name: string;
   readonly kind: string;
 }
-
-/** Closed by default: a kind that is not exactly `edit` waits for a person unless the thread has full access. */
-export const acceptedBy = (mode: RuntimeMode, kind: ApprovalKind): boolean =>
-  mode === "full-access" || (mode === "auto-accept-edits" && kind === "edit");
 
 const preferred: Record<Exclude<ApprovalDecision, "cancel">, ReadonlyArray<string>> = {
   accept: ["allow_once", "allow_always"],

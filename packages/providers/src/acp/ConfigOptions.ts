@@ -1,8 +1,6 @@
 /** The settings that an agent offers for a session: its models, how hard it thinks, and others. Pure. */
 import { Schema } from "effect";
-import { read } from "./Wire.ts";
-
-const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema));
+import { maybe, read } from "../shared/Read.ts";
 
 const Value = Schema.Struct({ value: Schema.String, name: Schema.String });
 

@@ -2,9 +2,10 @@
 import { methods, PROTOCOL_VERSION } from "@agentclientprotocol/sdk";
 import { Effect, type Schema } from "effect";
 import type { ProviderError, StartInput } from "../shared/Provider.ts";
+import { read } from "../shared/Read.ts";
 import type { AcpSession, AgentRefused } from "./AcpSession.ts";
 import { readConfigOptions } from "./ConfigOptions.ts";
-import { InitializeResponse, read, ResumeCursor, SessionResponse } from "./Wire.ts";
+import { InitializeResponse, ResumeCursor, SessionResponse } from "./Wire.ts";
 
 const readInitialize = read(InitializeResponse);
 const readSession = read(SessionResponse);

@@ -8,13 +8,15 @@ import {
 import { ProviderItemId } from "@heddle/contracts/Ids";
 import type { ApprovalDecision, RuntimeMode } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
+import { acceptedBy } from "../shared/Acceptance.ts";
 import { boundJson } from "../shared/Bounded.ts";
-import { acceptedBy, optionFor, type PermissionOption } from "./Approvals.ts";
-import { fill, type Form, questionsOf, readForm } from "./Elicitation.ts";
+import { fill, type Form, questionsOf, readForm } from "../shared/Elicitation.ts";
+import { read } from "../shared/Read.ts";
+import { optionFor, type PermissionOption } from "./Approvals.ts";
 import type { Asked } from "./AgentConnection.ts";
 import { type KnownTool, MAX_TITLE, payloadOf } from "./ToolCalls.ts";
 import type { Translator } from "./Translator.ts";
-import { PermissionRequest, read } from "./Wire.ts";
+import { PermissionRequest } from "./Wire.ts";
 
 interface OpenApproval {
   readonly requestId: JsonRpcId;

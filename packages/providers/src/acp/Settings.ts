@@ -4,9 +4,10 @@ import type { RuntimeMode } from "@heddle/contracts/Model";
 import { Effect } from "effect";
 import type { Deadlines } from "../shared/Deadlines.ts";
 import type { AgentLaunch } from "../shared/Provider.ts";
+import { read } from "../shared/Read.ts";
 import type { AcpSession } from "./AcpSession.ts";
 import { type ConfigOption, grant, readConfigOptions, type Wish } from "./ConfigOptions.ts";
-import { read, SessionResponse } from "./Wire.ts";
+import { SessionResponse } from "./Wire.ts";
 
 const readAnswer = read(SessionResponse);
 

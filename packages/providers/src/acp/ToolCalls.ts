@@ -4,7 +4,8 @@ import type { ApprovalKind } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import type { Schema } from "effect";
 import { boundJson, boundText, PAYLOAD_BYTES, PROGRESS_BYTES } from "../shared/Bounded.ts";
-import { read, TerminalMeta, type ToolCall, ToolContent, toKind } from "./Wire.ts";
+import { read } from "../shared/Read.ts";
+import { TerminalMeta, type ToolCall, ToolContent, toKind } from "./Wire.ts";
 
 type ToolUpdated = Extract<ProviderRuntimeEvent, { type: "tool.updated" }>;
 type ToolStatus = ToolUpdated["status"];

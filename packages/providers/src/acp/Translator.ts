@@ -4,16 +4,16 @@
  */
 import { ProviderItemId } from "@heddle/contracts/Ids";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
-import { boundText } from "../shared/Bounded.ts";
+import { boundText, piecesOf } from "../shared/Bounded.ts";
+import { read } from "../shared/Read.ts";
 import { ToolCalls } from "./ToolCalls.ts";
-import { AgentNotice, ContentChunk, CurrentMode, Plan, read, ToolCall } from "./Wire.ts";
+import { AgentNotice, ContentChunk, CurrentMode, Plan, ToolCall } from "./Wire.ts";
 
 type Events = ReadonlyArray<ProviderRuntimeEvent>;
 
 const MAX_THOUGHT = 256 * 1024;
 const MAX_PLAN_ENTRIES = 200;
 const MAX_NOTICE = 4000;
-const MAX_DELTA = 16 * 1024;
 /** Shorter texts may repeat by themselves. */
 const MIN_REPEAT = 24;
 const MAX_REPEAT = 1024 * 1024;
@@ -177,18 +177,6 @@ export class Translator {
     return this.#halfCharacter === "" ? text : text.slice(0, -1);
   }
 }
-
-/** An agent that does not stream sends all it has to say at once. */
-const piecesOf = (text: string): ReadonlyArray<string> => {
-  const pieces: Array<string> = [];
-  for (let start = 0; start < text.length;) {
-    const end = start + MAX_DELTA;
-    const inPair = /[\uD800-\uDBFF]/.test(text.charAt(end - 1)) && end < text.length;
-    pieces.push(text.slice(start, inPair ? end + 1 : end));
-    start = inPair ? end + 1 : end;
-  }
-  return pieces;
-};
 
 const toPlanStatus = (status: string | null | undefined): "pending" | "in_progress" | "completed" =>
   status === "in_progress" || status === "completed" ? status : "pending";

@@ -3,10 +3,8 @@
  * that a newer agent adds must not cost the message that it came in.
  */
 import { ApprovalKind, type ApprovalKind as Kind } from "@heddle/contracts/Model";
-import { Option, Schema } from "effect";
-
-/** Agents leave out, or say `null`, as they like. */
-const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema));
+import { Schema } from "effect";
+import { maybe } from "../shared/Read.ts";
 
 const Meta = Schema.Record(Schema.String, Schema.Unknown);
 
@@ -126,9 +124,3 @@ const isKind = Schema.is(ApprovalKind);
 /** A kind that is not exactly one of those known is `other`. */
 export const toKind = (kind: string | null | undefined): Kind | undefined =>
   kind === null || kind === undefined ? undefined : isKind(kind) ? kind : "other";
-
-/** Decodes, or says that it is nothing Heddle knows. */
-export const read = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
-  const decode = Schema.decodeUnknownOption(schema);
-  return (input: unknown): S["Type"] | undefined => Option.getOrUndefined(decode(input));
-};

@@ -7,6 +7,7 @@ export const PAYLOAD_BYTES = 16 * 1024 * 1024;
 export const PROGRESS_BYTES = 64 * 1024;
 
 const MAX_DEPTH = 32;
+const MAX_PIECE = 16 * 1024;
 
 /** Keeps the head and the end, where commands and compilers say what went wrong, and marks the gap. */
 export const boundText = (text: string, maxCharacters: number): string => {
@@ -107,6 +108,18 @@ const trim = (value: unknown, limits: Limits, depth: number): Schema.Json => {
   }
   if (seen < total) kept.push(["…", `…[${total - seen} entries left out]`]);
   return list ? kept.map(([, entry]) => entry) : Object.fromEntries(kept);
+};
+
+/** Agents that do not stream send all that they have to say at once: here it is in pieces that can be passed on. */
+export const piecesOf = (text: string): ReadonlyArray<string> => {
+  const pieces: Array<string> = [];
+  for (let start = 0; start < text.length;) {
+    const end = start + MAX_PIECE;
+    const inPair = /[\uD800-\uDBFF]/.test(text.charAt(end - 1)) && end < text.length;
+    pieces.push(text.slice(start, inPair ? end + 1 : end));
+    start = inPair ? end + 1 : end;
+  }
+  return pieces;
 };
 
 /** The end of a text that keeps growing. */

@@ -6,7 +6,7 @@ import { Context, type Effect, Schema, type Scope, type Stream } from "effect";
 /** How to start an agent: the table of built-in agents and the settings file give these. */
 export const AgentLaunch = Schema.Struct({
   /** Which adapter speaks to it. */
-  protocol: Schema.Literals(["acp"]),
+  protocol: Schema.Literals(["acp", "codex"]),
   command: Schema.String.check(Schema.isMinLength(1)),
   args: Schema.Array(Schema.String),
   /** Added to the server's own environment. */
@@ -49,6 +49,8 @@ export interface PromptInput {
 
 /** A live agent process with one session. Closing the scope it was started in ends the process and its children. */
 export interface AgentSession {
+  /** Which adapter speaks to it, as events and the table of sessions name it. */
+  readonly adapterKey: string;
   readonly pid: number;
   /**
    * Stands in the environment of the agent and of whatever it started, and nowhere else. Keep it where a crash of the

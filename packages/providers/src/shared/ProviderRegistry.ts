@@ -2,16 +2,25 @@
 import { fileURLToPath } from "node:url";
 import { Effect, Layer } from "effect";
 import { startAcp } from "../acp/AcpAdapter.ts";
+import { startCodex } from "../codex/CodexAdapter.ts";
 import { type Deadlines, defaultDeadlines } from "./Deadlines.ts";
 import { type AgentLaunch, ProviderError, Providers } from "./Provider.ts";
 
-/** What a new user has without any settings: an agent that needs no account. */
+/** What a new user has without any settings: an agent that needs no account, and those whose commands they may have. */
 export const builtInAgents: Readonly<Record<string, AgentLaunch>> = {
   demo: {
     protocol: "acp",
     command: process.execPath,
     args: [fileURLToPath(new URL("../demo/main.ts", import.meta.url))],
     env: {},
+  },
+  codex: { protocol: "codex", command: "codex", args: ["app-server"], env: {} },
+  "codex-acp": {
+    protocol: "acp",
+    command: "codex-acp",
+    args: [],
+    env: {},
+    modes: { "approval-required": "read-only", "full-access": "agent-full-access" },
   },
 };
 
@@ -32,10 +41,12 @@ export const layer = (options: ProvidersOptions): Layer.Layer<Providers> => {
       const launch = agents.get(provider);
       return launch === undefined
         ? Effect.fail(unknownAgent(provider, [...agents.keys()]))
-        : startAcp(provider, launch, input, deadlines);
+        : adapters[launch.protocol](provider, launch, input, deadlines);
     },
   });
 };
+
+const adapters = { acp: startAcp, codex: startCodex } satisfies Record<AgentLaunch["protocol"], unknown>;
 
 const unknownAgent = (provider: string, known: ReadonlyArray<string>): ProviderError =>
   new ProviderError({

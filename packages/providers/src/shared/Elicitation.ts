@@ -1,13 +1,11 @@
 /** An agent's form as questions, and a person's answers as the form's values. Pure. */
 import type { UserInputQuestion } from "@heddle/contracts/Model";
 import { Predicate, Schema } from "effect";
-import { boundText } from "../shared/Bounded.ts";
-import { read } from "./Wire.ts";
+import { boundText } from "./Bounded.ts";
+import { maybe, read } from "./Read.ts";
 
 const MAX_PROMPT = 16 * 1024;
 const MAX_CHOICES = 500;
-
-const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema));
 
 const Choices = Schema.Array(Schema.Struct({ const: Schema.String, title: maybe(Schema.String) }));
 
