@@ -5,7 +5,17 @@
 import type { ClientCommandInput } from "@heddle/contracts/Commands";
 import type { DispatchError, ReadError } from "@heddle/contracts/Errors";
 import type { ThreadId } from "@heddle/contracts/Ids";
+import type {
+  EventChain,
+  EventDetails,
+  EventFilter,
+  EventListPage,
+  LogStats,
+} from "@heddle/contracts/InspectionRpc";
+import type { JobError } from "@heddle/contracts/Jobs";
+import type { ProjectionJobItem, ProjectionStatuses } from "@heddle/contracts/ProjectionRpc";
 import type { ShellSnapshot, Snapshot, ThreadSnapshot } from "@heddle/contracts/ReadModel";
+import type { PruneDatabaseInput, PruneItem, VacuumItem } from "@heddle/contracts/RetentionRpc";
 import {
   type BlobPage,
   type DispatchResult,
@@ -15,6 +25,7 @@ import {
   type QuarantinePage,
   type TurnDiff,
 } from "@heddle/contracts/Rpc";
+import type { ThreadChanges } from "@heddle/contracts/TravelRpc";
 import { Context, Effect, Layer, Predicate, Schedule, Stream } from "effect";
 import { RpcClient, type RpcClientError, RpcSerialization } from "effect/rpc";
 import { Socket } from "effect/socket";
@@ -40,7 +51,16 @@ export interface HeddleClientService {
     readonly threadId: string;
     readonly limit?: number;
     readonly before?: number;
+    /** As it stood right after this event of the log, or after all that happened up to a time; one of the two. */
+    readonly atSequence?: number;
+    readonly atTime?: string;
   }) => Effect.Effect<ThreadSnapshot, ReadError | ConnectionError>;
+  /** Everything at a moment, where the log up to there is short. */
+  readonly getSnapshotAt: (
+    at: { readonly atSequence: number } | { readonly atTime: string },
+  ) => Effect.Effect<Snapshot, ReadError | ConnectionError>;
+  /** What differs in a thread between two moments. */
+  readonly getThreadChanges: (span: ThreadSpan) => Effect.Effect<ThreadChanges, ReadError | ConnectionError>;
   readonly getTurnDiff: (range: {
     readonly threadId: string;
     readonly fromTurnCount: number;
@@ -61,6 +81,43 @@ export interface HeddleClientService {
     readonly fromSequenceExclusive?: number;
     readonly limit?: number;
   }) => Effect.Effect<QuarantinePage, ReadError | ConnectionError>;
+  /** A page of the events that a filter means; see `foundEvents` for all of them. */
+  readonly listEvents: (page: {
+    readonly filter?: EventFilter;
+    readonly order?: "oldest" | "newest";
+    readonly cursor?: number;
+    readonly limit?: number;
+  }) => Effect.Effect<EventListPage, ReadError | ConnectionError>;
+  /** An event with all that belongs to it. */
+  readonly getEvent: (
+    named: { readonly sequence: number } | { readonly eventId: string },
+  ) => Effect.Effect<EventDetails, ReadError | ConnectionError>;
+  /** Causes and consequences, around an event or a command. */
+  readonly getChain: (
+    named: ({ readonly sequence: number } | { readonly eventId: string } | { readonly commandId: string }) & {
+      readonly fromSequenceExclusive?: number;
+      readonly limit?: number;
+    },
+  ) => Effect.Effect<EventChain, ReadError | ConnectionError>;
+  /** What the database holds, and what takes the space. */
+  readonly getLogStats: Effect.Effect<LogStats, ReadError | ConnectionError>;
+  readonly getProjectionStatus: Effect.Effect<ProjectionStatuses, ReadError | ConnectionError>;
+  /** Builds projections anew, all of them without names. It ends with its stream. */
+  readonly rebuildProjections: (request: {
+    readonly names?: ReadonlyArray<string>;
+  }) => Stream.Stream<ProjectionJobItem, JobError | ConnectionError>;
+  /** Says which rows are not what the log gives; `repair` corrects them. */
+  readonly verifyProjections: (request: {
+    readonly names?: ReadonlyArray<string>;
+    readonly repair?: boolean;
+    readonly limit?: number;
+  }) => Stream.Stream<ProjectionJobItem, JobError | ConnectionError>;
+  /** Takes old things out of the database; with `dryRun`, says what would go. It ends with its stream. */
+  readonly pruneDatabase: (
+    request: Partial<PruneDatabaseInput>,
+  ) => Stream.Stream<PruneItem, JobError | ConnectionError>;
+  /** Gives free room in the database file back to the disk. */
+  readonly vacuumDatabase: Stream.Stream<VacuumItem, JobError | ConnectionError>;
   /** The feed as the server gives it; it ends with the connection. */
   readonly subscribe: (from: number) => Stream.Stream<FeedItem, ReadError | ConnectionError>;
   readonly subscribeThread: (
@@ -72,6 +129,16 @@ export interface HeddleClientService {
    * that it gave, so each comes once. It ends on `reset`, and on an error of the server.
    */
   readonly follow: (target: FollowTarget) => Stream.Stream<FeedItem, ReadError>;
+}
+
+/** From one moment to another, or to now. */
+export interface ThreadSpan {
+  readonly threadId: string;
+  readonly fromSequence?: number;
+  readonly fromTime?: string;
+  readonly toSequence?: number;
+  readonly toTime?: string;
+  readonly limit?: number;
 }
 
 export interface FollowTarget {
@@ -151,10 +218,21 @@ const make = Effect.gen(function* () {
     getSnapshot: rpc["orchestration.getSnapshot"]({}),
     getShellSnapshot: rpc["orchestration.getShellSnapshot"]({}),
     getThreadSnapshot: (page) => rpc["orchestration.getThreadSnapshot"](page),
+    getSnapshotAt: (at) => rpc["orchestration.getSnapshot"](at),
+    getThreadChanges: (span) => rpc["orchestration.getThreadChanges"](span),
     getTurnDiff: (range) => rpc["orchestration.getTurnDiff"](range),
     getBlob: (page) => rpc["orchestration.getBlob"](page),
     replayEvents: (page) => rpc["orchestration.replayEvents"](page),
     getQuarantine: (page) => rpc["orchestration.getQuarantine"](page),
+    listEvents: (page) => rpc["orchestration.listEvents"](page),
+    getEvent: (named) => rpc["orchestration.getEvent"](named),
+    getChain: (named) => rpc["orchestration.getChain"](named),
+    getLogStats: rpc["orchestration.getLogStats"]({}),
+    getProjectionStatus: rpc["orchestration.getProjectionStatus"]({}),
+    rebuildProjections: (request) => rpc["orchestration.rebuildProjections"](request),
+    verifyProjections: (request) => rpc["orchestration.verifyProjections"](request),
+    pruneDatabase: (request) => rpc["orchestration.pruneDatabase"](request),
+    vacuumDatabase: rpc["orchestration.vacuumDatabase"]({}),
     subscribe,
     subscribeThread,
     follow,

@@ -1,5 +1,6 @@
 /** An event of the log on one line: what happened, in a few words. Pure. */
 import type { EventEnvelope } from "@heddle/contracts/Events";
+import type { UnreadableEvent } from "@heddle/contracts/InspectionRpc";
 import { Predicate } from "effect";
 import { cyan, dim, green, magenta, red, yellow } from "./Colour.ts";
 import { filesSummary } from "./Diff.ts";
@@ -14,25 +15,66 @@ const MIN_DETAIL = 8;
 /** A narrower terminal gets the time without the date. */
 const WITH_DATE = 110;
 
-/** `42  12:03:11  thread.turn-started  fix-login-7f3k  turn 1` */
-export const eventLine = (event: EventEnvelope, columns: number, sequenceCells = 5): string => {
+interface Line {
+  readonly sequence: number;
+  readonly occurredAt: string;
+  readonly eventType: string;
+  readonly streamId: string;
+}
+
+const line = (
+  event: Line,
+  detail: string,
+  style: (text: string) => string,
+  columns: number,
+  sequenceCells: number,
+): string => {
   const sequence = String(event.sequence).padStart(sequenceCells);
   const time = moment(event.occurredAt).slice(columns < WITH_DATE ? 11 : 5);
-  const type = event.eventType.padEnd(TYPE_CELLS);
+  const type = revealLine(event.eventType).padEnd(TYPE_CELLS);
   const stream = revealLine(event.streamId);
-  const head = `${sequence}  ${time}  ${type}  ${stream}`;
-  const detail = revealLine(details(event));
-  const room = columns - width(head) - 3;
-  return `${dim(sequence)}  ${dim(time)}  ${colourOf(event)(type)}  ${cyan(stream)}  ${room < MIN_DETAIL ? "" : truncate(detail, room)}`.trimEnd();
+  const room = columns - width(`${sequence}  ${time}  ${type}  ${stream}`) - 3;
+  return `${dim(sequence)}  ${dim(time)}  ${style(type)}  ${cyan(stream)}  ${room < MIN_DETAIL ? "" : truncate(revealLine(detail), room)}`.trimEnd();
 };
 
-const colourOf = ({ eventType, actorKind }: EventEnvelope): ((text: string) => string) => {
+/** `42  12:03:11  thread.turn-started  fix-login-7f3k  turn 1` */
+export const eventLine = (event: EventEnvelope, columns: number, sequenceCells = 5): string =>
+  line(event, summaryOf(event), colourOf(event), columns, sequenceCells);
+
+/** A line for each, in the order of the log; of one that cannot be read, why. */
+export const eventLines = (
+  {
+    events,
+    unreadable,
+  }: {
+    readonly events: ReadonlyArray<EventEnvelope>;
+    readonly unreadable: ReadonlyArray<UnreadableEvent>;
+  },
+  columns: number,
+): string => {
+  const last = Math.max(0, ...[events.at(-1), unreadable.at(-1)].map((event) => event?.sequence ?? 0));
+  const cells = String(last).length;
+  return [
+    ...events.map((event) => ({ at: event.sequence, text: eventLine(event, columns, cells) })),
+    ...unreadable.map((event) => ({
+      at: event.sequence,
+      text: line(event, `cannot be read: ${event.reason}`, red, columns, cells),
+    })),
+  ]
+    .toSorted((left, right) => left.at - right.at)
+    .map(({ text }) => `${text}\n`)
+    .join("");
+};
+
+/** By who acted, and by what wants attention. */
+export const colourOf = ({ eventType, actorKind }: EventEnvelope): ((text: string) => string) => {
   if (eventType.includes("approval") || eventType.includes("user-input")) return yellow;
   if (eventType.includes("failed") || eventType.includes("deleted")) return red;
   return actorKind === "client" ? green : actorKind === "provider" ? magenta : (text) => text;
 };
 
-const details = (event: EventEnvelope): string => {
+/** What happened beside the type, in a few words; not fit for a terminal yet. */
+export const summaryOf = (event: EventEnvelope): string => {
   switch (event.eventType) {
     case "project.created":
       return `${event.payload.title} at ${event.payload.workspaceRoot}`;
