@@ -33,9 +33,9 @@ const WRITER_PRAGMAS = [
 const READER_PRAGMAS = ["query_only = ON", "busy_timeout = 5000", "cache_size = -16384"];
 
 /** The client takes a file that cannot be opened for a bug in the program; it is asked before. */
-const openable = (path: string) =>
+const openable = (path: string, options: { readonly readOnly: boolean } = { readOnly: false }) =>
   Effect.try({
-    try: () => new DatabaseSync(path).close(),
+    try: () => new DatabaseSync(path, options).close(),
     catch: (cause) =>
       new DatabaseUnavailable({
         path,
@@ -109,4 +109,15 @@ export class Reader extends Context.Service<Reader, SqlClient.SqlClient>()("hedd
 export const readerLayer = (filename: string): Layer.Layer<Reader, SqlError.SqlError> =>
   Layer.effect(Reader, SqlClient.SqlClient).pipe(
     Layer.provide(nodeSqliteLayer({ filename, pragmas: READER_PRAGMAS, begin: "BEGIN" })),
+  );
+
+/**
+ * The file as another process than the server's reads it: nothing is created or written, and it fails where there is no
+ * file. Beside a running server, its folder must be writable: SQLite keeps there who reads what.
+ */
+export const onlookerLayer = (
+  filename: string,
+): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError | DatabaseUnavailable> =>
+  nodeSqliteLayer({ filename, pragmas: READER_PRAGMAS, begin: "BEGIN", readOnly: true }).pipe(
+    Layer.provide(Layer.effectDiscard(openable(filename, { readOnly: true }))),
   );

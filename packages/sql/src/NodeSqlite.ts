@@ -13,6 +13,8 @@ export interface NodeSqliteOptions {
   readonly pragmas: ReadonlyArray<string>;
   /** How a transaction begins: a writer takes its lock at once. */
   readonly begin: "BEGIN" | "BEGIN IMMEDIATE";
+  /** The file must be there, and cannot be written on this connection. */
+  readonly readOnly?: boolean;
 }
 
 /** The texts come from the program, and are few; a text that was made for one use goes again. */
@@ -136,12 +138,13 @@ export const nodeSqliteLayer = ({
   filename,
   pragmas,
   begin,
+  readOnly = false,
 }: NodeSqliteOptions): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
   Layer.effect(
     SqlClient.SqlClient,
     Effect.gen(function* () {
       const database = yield* Effect.acquireRelease(
-        Effect.try({ try: () => new DatabaseSync(filename), catch: sqlError }),
+        Effect.try({ try: () => new DatabaseSync(filename, { readOnly }), catch: sqlError }),
         (opened) => Effect.sync(() => opened.close()),
       );
       const connection = new NodeSqliteConnection(database);
