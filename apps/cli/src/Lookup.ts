@@ -1,8 +1,9 @@
 /** Finds what an id, or the beginning of one, stands for. */
 import type { HeddleClientService } from "@heddle/client/HeddleClient";
+import type { NotFound } from "@heddle/contracts/Errors";
 import type { ThreadId } from "@heddle/contracts/Ids";
 import type { PendingApproval, Project, ShellSnapshot, ThreadSnapshot } from "@heddle/contracts/ReadModel";
-import { Effect } from "effect";
+import { Effect, Predicate } from "effect";
 import { CliFailure, wrongUsage } from "./CliFailure.ts";
 import { invocation } from "./Environment.ts";
 
@@ -56,6 +57,30 @@ export const findThread = Effect.fnUntraced(function* (
   const threadId = yield* threadIdOf(client, given);
   return yield* client.getThreadSnapshot({ threadId, limit });
 });
+
+/**
+ * What `ask` gives for a thread by its id or the beginning of it. A thread that is deleted now, or was not there then, is
+ * known by its whole id alone: why there is no answer is for the server to say.
+ */
+export const findThreadThen = <A, E>(
+  client: HeddleClientService,
+  given: string,
+  ask: (threadId: string) => Effect.Effect<A, E | NotFound>,
+) =>
+  ask(given).pipe(
+    Effect.catchIf(isNotFound, (error) =>
+      Effect.flatMap(client.getShellSnapshot, ({ threads }) => {
+        const found = threads.filter(({ threadId }) => threadId.startsWith(given) && threadId !== given);
+        if (found.length === 0) return Effect.fail(error);
+        return Effect.flatMap(
+          byPrefix(given, found, ({ threadId }) => threadId, "thread"),
+          ({ threadId }) => ask(threadId),
+        );
+      }),
+    ),
+  );
+
+const isNotFound = (error: unknown): error is NotFound => Predicate.isTagged(error, "NotFound");
 
 const threadIdOf = (client: HeddleClientService, given: string) =>
   Effect.flatMap(client.getShellSnapshot, ({ threads }) =>

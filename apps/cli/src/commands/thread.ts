@@ -3,7 +3,7 @@ import { Command } from "effect/cli";
 import { answer, approve } from "./thread/Answer.ts";
 import { interrupt, mode, stop } from "./thread/Control.ts";
 import { archive, remove, rename } from "./thread/Keep.ts";
-import { diff, list, show, watch } from "./thread/Look.ts";
+import { changes, diff, list, show, watch } from "./thread/Look.ts";
 import { fork, newThread } from "./thread/New.ts";
 import { revert } from "./thread/Revert.ts";
 import { send } from "./thread/Send.ts";
@@ -12,7 +12,7 @@ export const thread = Command.make("thread").pipe(
   Command.withDescription("Conversations with agents: prompts, turns, and what they changed"),
   Command.withSubcommands([
     { group: "Talk", commands: [newThread, send, watch, approve, answer, interrupt] },
-    { group: "Look", commands: [list, show, diff] },
+    { group: "Look", commands: [list, show, changes, diff] },
     { group: "Change", commands: [revert, fork, mode, stop, rename, archive, remove] },
   ]),
   Command.withExamples([

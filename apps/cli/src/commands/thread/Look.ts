@@ -1,21 +1,24 @@
-/** `heddle thread list`, `show`, `watch` and `diff` */
+/** `heddle thread list`, `show`, `changes`, `watch` and `diff` */
+import type { HeddleClientService } from "@heddle/client/HeddleClient";
 import type { EventEnvelope } from "@heddle/contracts/Events";
 import { Clock, Effect, Option } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
 import { CliFailure, wrongUsage } from "../../CliFailure.ts";
 import { connected } from "../../Connection.ts";
 import { invocation } from "../../Environment.ts";
-import { findProject, findThread, openRequests } from "../../Lookup.ts";
+import { findProject, findThread, findThreadThen, openRequests } from "../../Lookup.ts";
 import { Output } from "../../Output.ts";
 import { SignalExit } from "../../Process.ts";
+import { changesText } from "../../render/Changes.ts";
 import { cyan, dim } from "../../render/Colour.ts";
 import { colouredDiff } from "../../render/Diff.ts";
 import { cleanLine } from "../../render/Sanitize.ts";
 import { table } from "../../render/Table.ts";
-import { ago } from "../../render/Time.ts";
+import { ago, moment } from "../../render/Time.ts";
 import { transcript } from "../../render/Transcript.ts";
 import { modelName, threadState } from "../../render/Turn.ts";
 import { watch as watchThread, WATCH_PAGE } from "../../Watch.ts";
+import { MOMENT_FORMS, momentOf } from "../../When.ts";
 import * as Flags from "../Flags.ts";
 import { lastEndedTurn } from "./New.ts";
 
@@ -91,21 +94,100 @@ export const show = Command.make(
       Flag.withDefault(50),
       Flag.withSchema(Flags.Positive(MAX_ENTRIES)),
     ),
+    at: Flag.String("at").pipe(
+      Flag.withMetavar("<moment>"),
+      Flag.withDescription(`As it stood then: ${MOMENT_FORMS}`),
+      Flag.optional,
+    ),
   },
-  ({ thread, limit }) =>
+  ({ thread, limit, at }) =>
     connected((client) =>
       Effect.gen(function* () {
         const output = yield* Output;
-        const snapshot = yield* findThread(client, thread, limit);
+        if (Option.isNone(at)) {
+          const snapshot = yield* findThread(client, thread, limit);
+          if (output.json) return yield* output.printJson(snapshot);
+          return yield* output.print(transcript(snapshot, { columns: output.columns(), invocation }));
+        }
+        const then = yield* momentOf(at.value);
+        const snapshot = yield* findThreadThen(client, thread, (threadId) =>
+          client.getThreadSnapshot({ threadId, limit, ...then }),
+        );
         if (output.json) return yield* output.printJson(snapshot);
-        yield* output.print(transcript(snapshot, { columns: output.columns(), invocation }));
+        const where = `As it stood at ${yield* eventAt(client, snapshot.snapshotSequence)}\n\n`;
+        const shown = transcript(snapshot, { columns: output.columns(), invocation, waiting: false });
+        yield* output.print(`${dim(where)}${shown}`);
       }),
     ),
 ).pipe(
   Command.withDescription(
-    "Show a thread: who said what, what the agent did, what each turn changed, what is open",
+    "Show a thread: who said what, what the agent did, what each turn changed, what is open. --at shows it as it stood at a moment",
   ),
   Command.withShortDescription("Show what was said and done"),
+  Command.withExamples([
+    { command: "heddle thread show fix-login-7f3k" },
+    { command: "heddle thread show fix-login-7f3k --at 1200", description: "Right after event 1200" },
+    { command: "heddle thread show fix-login-7f3k --at 2h", description: "Two hours ago" },
+  ]),
+);
+
+/** `event 12 (2026-01-31 12:00:00)`. One that left the log, or cannot be read, has no time to show. */
+const eventAt = (client: HeddleClientService, sequence: number) =>
+  client.replayEvents({ fromSequenceExclusive: Math.max(0, sequence - 1), limit: 1 }).pipe(
+    Effect.map(({ events: [event] }) => {
+      const time = event?.sequence === sequence ? ` (${moment(event.occurredAt)})` : "";
+      return `event ${sequence}${time}`;
+    }),
+  );
+
+const momentArgument = (name: string, what: string) =>
+  Argument.String(name).pipe(Argument.withDescription(what));
+
+export const changes = Command.make(
+  "changes",
+  {
+    thread: Flags.threadId,
+    from: momentArgument("from", `The first moment: ${MOMENT_FORMS}`),
+    to: momentArgument("to", "The second moment; now, without it").pipe(Argument.optional),
+    limit: Flag.Int("limit").pipe(
+      Flag.withAlias("n"),
+      Flag.withMetavar("<number>"),
+      Flag.withDescription(`How many things to tell, up to ${MAX_ENTRIES} (else 100)`),
+      Flag.withDefault(100),
+      Flag.withSchema(Flags.Positive(MAX_ENTRIES)),
+    ),
+  },
+  ({ thread, from, to, limit }) =>
+    connected((client) =>
+      Effect.gen(function* () {
+        const output = yield* Output;
+        const first = yield* momentOf(from);
+        const second = Option.isSome(to) ? yield* momentOf(to.value) : undefined;
+        const answer = yield* findThreadThen(client, thread, (threadId) =>
+          client.getThreadChanges({
+            threadId,
+            limit,
+            ...("atTime" in first ? { fromTime: first.atTime } : { fromSequence: first.atSequence }),
+            ...(second !== undefined &&
+              ("atTime" in second ? { toTime: second.atTime } : { toSequence: second.atSequence })),
+          }),
+        );
+        if (output.json) return yield* output.printJson(answer);
+        const between = [
+          yield* eventAt(client, answer.fromSequence),
+          yield* eventAt(client, answer.toSequence),
+        ];
+        yield* output.print(dim(`Between ${between.join(" and ")}\n\n`));
+        yield* output.print(changesText(answer, output.columns()));
+      }),
+    ),
+).pipe(
+  Command.withDescription("Show what differs in a thread between two moments, or between one and now"),
+  Command.withShortDescription("Show what differs between two moments"),
+  Command.withExamples([
+    { command: "heddle thread changes fix-login-7f3k 1200 1300", description: "Between two events" },
+    { command: "heddle thread changes fix-login-7f3k 2h", description: "In the last two hours" },
+  ]),
 );
 
 const isDeletion = ({ eventType }: EventEnvelope): boolean => eventType === "thread.deleted";
