@@ -2,7 +2,7 @@
 import { explainSqlError, Reader } from "@heddle/event-store/SqliteDatabase";
 import { Engine } from "@heddle/orchestrator/Engine";
 import { Feed } from "@heddle/orchestrator/Feed";
-import { Runner } from "@heddle/projections/Runner";
+import { Runner, stateAt } from "@heddle/projections/Runner";
 import { Effect } from "effect";
 import type { SqlClient } from "effect/sql";
 import manifest from "../package.json" with { type: "json" };
@@ -36,7 +36,11 @@ export const makeReadiness = Effect.gen(function* () {
   return Effect.gen(function* () {
     const failure = engine.failure();
     const { counts, unreadable } = yield* openWork(sql);
-    const projectors = yield* runner.status;
+    const headSequence = feed.head();
+    const projectors = (yield* runner.status).map((status) => ({
+      ...status,
+      state: stateAt(headSequence, status),
+    }));
     const store = failure?.message ?? unreadable ?? "ok";
     const ready = store === "ok" && projectors.every(({ fault }) => fault === null);
     return {
@@ -44,7 +48,7 @@ export const makeReadiness = Effect.gen(function* () {
       report: {
         status: ready ? "ready" : "degraded",
         version: manifest.version,
-        headSequence: feed.head(),
+        headSequence,
         store,
         counts,
         projectors,

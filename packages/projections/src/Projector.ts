@@ -26,6 +26,8 @@ export interface Projector {
   /** Goes up when the same events give other rows. */
   readonly version: number;
   readonly table: string;
+  /** The columns that tell its rows apart; none is null, and the table has a unique index on them in this order. */
+  readonly key: ReadonlyArray<string>;
   /** The events that it is given; all others leave its rows as they are. */
   readonly handles: ReadonlyArray<EventType>;
   /** What it remembers holds for one connection, and until a commit of which it is not known whether it stood. */
@@ -68,6 +70,7 @@ export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): P
   name: spec.name,
   version: spec.version,
   table: spec.table,
+  key: [spec.key],
   handles: spec.handles,
   bind: (sql, table) => {
     const upsert = multiRowInsert(sql, {

@@ -75,6 +75,7 @@ export class Runner extends Context.Service<
     readonly adopt: (name: string, sequence: number) => Effect.Effect<() => void, SqlError.SqlError>;
     /** Reads cursors and rows again: after a commit of which it is not known whether it stood, or a change by another hand. */
     readonly reload: Effect.Effect<void, SqlError.SqlError>;
+    /** By each other: one that is behind none of the others is live. */
     readonly status: Effect.Effect<ReadonlyArray<ProjectorStatus>>;
   }
 >()("heddle/projections/Runner") {
@@ -242,6 +243,10 @@ const statusOf = (entry: Running, head: number): ProjectorStatus => ({
   fault: entry.fault?.message ?? null,
 });
 
+/** A state against the head of the log: where all are on their way, none is behind another. */
+export const stateAt = (head: number, { state, lastAppliedSequence }: ProjectorStatus): ProjectorState =>
+  state === "live" && lastAppliedSequence < head ? "behind" : state;
+
 const readState = (sql: SqlClient.SqlClient) =>
   sql<StateRow>`SELECT projector, version, last_applied_sequence FROM projection_state`.pipe(
     Effect.map((rows) => new Map(rows.map((row) => [row.projector, row]))),
@@ -257,13 +262,14 @@ const loadState = Effect.fnUntraced(function* (
   projectors: ReadonlyArray<Projector>,
 ) {
   const stored = yield* readState(sql);
+  const untouched = stored.size === 0 && (yield* areEmpty(sql, projectors));
   const names = new Set(projectors.map(({ name }) => name));
   const gone = [...stored.keys()].filter((name) => !names.has(name));
   const running = projectors.map((projector): Running => {
     const row = stored.get(projector.name);
     return {
       projector,
-      version: row?.version ?? (stored.size === 0 ? projector.version : NO_VERSION),
+      version: row?.version ?? (untouched ? projector.version : NO_VERSION),
       cursor: row?.last_applied_sequence ?? 0,
       fault: null,
       located: false,
@@ -277,4 +283,15 @@ const loadState = Effect.fnUntraced(function* (
     ),
   );
   return running;
+});
+
+const areEmpty = Effect.fnUntraced(function* (
+  sql: SqlClient.SqlClient,
+  projectors: ReadonlyArray<Projector>,
+) {
+  for (const { table } of projectors) {
+    const [row] = yield* sql`SELECT 1 FROM ${sql(table)} LIMIT 1`;
+    if (row !== undefined) return false;
+  }
+  return true;
 });

@@ -8,6 +8,7 @@ export const breaksAt = (sequence: number): Projector => ({
   name: "breaks",
   version: 1,
   table: "breaks",
+  key: ["sequence"],
   handles: EVENT_TYPES,
   bind: (sql, table) => (events) =>
     Effect.gen(function* () {

@@ -199,6 +199,18 @@ describe("a projector that is built by another hand", () => {
     }).pipe(Effect.provide(freshProjections)),
   );
 
+  it.live("is one whose cursor is gone but not its rows: they are not added to", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      yield* store(logOf(aThread, segment("words", 0, true)));
+      yield* restart();
+      const right = yield* readModel;
+      yield* sql`DELETE FROM projection_state`;
+      yield* restart();
+      assert.deepStrictEqual(yield* readModel, right);
+    }).pipe(Effect.provide(freshProjections)),
+  );
+
   it.live("goes on from where its new rows stand, and is live at the head", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient;

@@ -10,6 +10,8 @@ import { RpcClient } from "effect/rpc";
 /** Calls that are under way at a time; on the thread, each runs until it waits. */
 const CONCURRENCY = 16;
 const IDLE = "30 seconds";
+/** Of a thread with a job: what is garbage goes early, since the job makes much of it. */
+const JOB_MEMORY = { maxYoungGenerationSizeMb: 24, maxOldGenerationSizeMb: 768 };
 
 /** The way to a thread that runs the module at `entry`, which reads `data` as its `workerData`. */
 export const workerThread = (entry: URL, data: unknown) =>
@@ -19,3 +21,11 @@ export const workerThread = (entry: URL, data: unknown) =>
     concurrency: CONCURRENCY,
     timeToLive: IDLE,
   }).pipe(Layer.provide(NodeWorker.layer(() => new Worker(entry, { workerData: data }))));
+
+/** The same for one job: the thread is there until the layer goes, and what it keeps in memory with it. */
+export const jobThread = (entry: URL, data: unknown) =>
+  RpcClient.layerProtocolWorker({ size: 1, concurrency: CONCURRENCY }).pipe(
+    Layer.provide(
+      NodeWorker.layer(() => new Worker(entry, { workerData: data, resourceLimits: JOB_MEMORY })),
+    ),
+  );

@@ -31,6 +31,7 @@ export const checkpoints: Projector = {
   name: "checkpoints",
   version: 1,
   table: "projection_checkpoints",
+  key: ["thread_id", "checkpoint_turn_count"],
   handles: ["thread.turn-diff-completed", "thread.reverted"],
   bind: (sql, table) => {
     const upsert = multiRowInsert(sql, {

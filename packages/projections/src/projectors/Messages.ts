@@ -36,6 +36,7 @@ export const messages: Projector = {
   name: "thread-messages",
   version: 1,
   table: "projection_thread_messages",
+  key: ["message_id"],
   handles: ["thread.message-sent", "thread.reverted"],
   bind: (sql, table) => {
     const append = multiRowInsert(sql, {
