@@ -13,14 +13,16 @@ import { catchup } from "./parts/catchup.ts";
 import { commands } from "./parts/commands.ts";
 import { interrupt } from "./parts/interrupt.ts";
 import { reads } from "./parts/reads.ts";
+import { rebuild } from "./parts/rebuild.ts";
 import { rpc } from "./parts/rpc.ts";
 import { start } from "./parts/start.ts";
 import { stored } from "./parts/stored.ts";
 import { stream } from "./parts/stream.ts";
 import { subscribers } from "./parts/subscribers.ts";
+import { travel } from "./parts/travel.ts";
 import { removeShared } from "./StoredDatabase.ts";
 
-/** `stored` is last: it writes to the database that others only read. */
+/** `rebuild` and `stored` are last: they write to the database that others only read. */
 const PARTS: ReadonlyArray<Part> = [
   commands,
   rpc,
@@ -30,6 +32,8 @@ const PARTS: ReadonlyArray<Part> = [
   catchup,
   reads,
   start,
+  rebuild,
+  travel,
   stored,
 ];
 

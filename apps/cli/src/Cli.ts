@@ -4,8 +4,10 @@ import { Cause, Effect, Layer } from "effect";
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli";
 import { type CliFailure, failureOf } from "./CliFailure.ts";
 import { blob } from "./commands/blob.ts";
+import { db } from "./commands/db.ts";
 import { events } from "./commands/events.ts";
 import { project } from "./commands/project.ts";
+import { projections } from "./commands/projections.ts";
 import { serve } from "./commands/serve.ts";
 import { status } from "./commands/status.ts";
 import { thread } from "./commands/thread.ts";
@@ -32,6 +34,7 @@ const heddle = Command.make("heddle").pipe(
     { group: "Server", commands: [serve, status] },
     { group: "Work", commands: [project, thread] },
     { group: "Log", commands: [events, blob] },
+    { group: "Keeping", commands: [projections, db] },
   ]),
   Command.provideEffect(DataFolder, dataFolder),
   Command.withGlobalFlags([DataDir, Json, Color]),

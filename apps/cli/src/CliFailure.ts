@@ -94,6 +94,8 @@ const known = (error: WireError): CliFailure | undefined => {
       });
     case "NotFound":
       return new CliFailure({ kind: "not-found", message });
+    case "MaintenanceBusy":
+      return new CliFailure({ kind: "maintenance-busy", message });
     case "StoreUnavailable":
       return new CliFailure({
         kind: "store-unavailable",
@@ -122,6 +124,8 @@ const known = (error: WireError): CliFailure | undefined => {
       return new CliFailure({ kind: "data-directory-in-use", message });
     case "DatabaseUnavailable":
       return new CliFailure({ kind: "database", message });
+    case "ImportUnfinished":
+      return new CliFailure({ kind: "import-unfinished", message });
     case "MigrationMismatch":
       return new CliFailure({
         kind: "migration-mismatch",

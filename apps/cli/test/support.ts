@@ -71,6 +71,10 @@ export class Running {
     }
   }
 
+  get isRunning(): boolean {
+    return this.#code === undefined;
+  }
+
   #changed(): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();

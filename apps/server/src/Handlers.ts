@@ -11,6 +11,7 @@ import {
   SubscribeInput,
   SubscribeThreadInput,
 } from "@heddle/contracts/Rpc";
+import { GetSnapshotInput } from "@heddle/contracts/TravelRpc";
 import { blobReads } from "@heddle/event-store/Blobs";
 import { eventReads } from "@heddle/event-store/EventStore";
 import { Quarantine, quarantineReads, quarantiningReads } from "@heddle/event-store/Quarantine";
@@ -18,15 +19,18 @@ import { Reader } from "@heddle/event-store/SqliteDatabase";
 import { Subscriptions } from "@heddle/orchestrator/Subscriptions";
 import { TurnCheckpoints } from "@heddle/orchestrator/TurnCheckpoints";
 import { Queries } from "@heddle/projections/Queries";
-import { Effect, Random, Schema, Stream } from "effect";
+import { Effect, Random, type Schema, Stream } from "effect";
 import type { SqlError } from "effect/sql";
 import { FeedPage } from "./FeedPage.ts";
 import { inputOf } from "./Input.ts";
+import { inspectionHandlers } from "./InspectionHandlers.ts";
 import { makeInTurn } from "./InTurn.ts";
+import { projectionHandlers } from "./ProjectionHandlers.ts";
+import { retentionHandlers } from "./RetentionHandlers.ts";
 import { ServedRpcs } from "./ServedRpcs.ts";
+import { makeTravel, pointOf, travelHandlers } from "./TravelHandlers.ts";
 
-const noInput = Schema.Struct({});
-const snapshotInput = inputOf("orchestration.getSnapshot", noInput);
+const snapshotInput = inputOf("orchestration.getSnapshot", GetSnapshotInput);
 const shellSnapshotInput = inputOf("orchestration.getShellSnapshot", GetShellSnapshotInput);
 const threadSnapshotInput = inputOf("orchestration.getThreadSnapshot", GetThreadSnapshotInput);
 const turnDiffInput = inputOf("orchestration.getTurnDiff", GetTurnDiffInput);
@@ -77,20 +81,31 @@ export const handlersLayer = ServedRpcs.toLayer(
     const blobs = blobReads(reader);
     const quarantined = quarantineReads(reader);
     const inTurn = yield* makeInTurn;
+    const travel = yield* makeTravel;
 
     return ServedRpcs.of({
+      ...(yield* travelHandlers),
+      ...(yield* inspectionHandlers),
+      ...(yield* projectionHandlers),
+      ...(yield* retentionHandlers),
       "orchestration.getSnapshot": (payload) =>
-        Effect.andThen(snapshotInput(payload), inTurn(queries.snapshot)).pipe(
-          Effect.catchTag(["SqlError", "SchemaError"], readFailure),
-        ),
+        Effect.gen(function* () {
+          const { atSequence, atTime } = yield* snapshotInput(payload);
+          const at = pointOf(atSequence, atTime);
+          return yield* at === undefined ? inTurn(queries.snapshot) : travel.snapshot(at);
+        }).pipe(Effect.catchTag(["SqlError", "SchemaError"], readFailure)),
       "orchestration.getShellSnapshot": (payload) =>
         Effect.flatMap(shellSnapshotInput(payload), (page) => inTurn(queries.shellSnapshot(page))).pipe(
           Effect.catchTag(["SqlError", "SchemaError"], readFailure),
         ),
       "orchestration.getThreadSnapshot": (payload) =>
-        Effect.flatMap(threadSnapshotInput(payload), (page) => inTurn(queries.threadSnapshot(page))).pipe(
-          Effect.catchTag(["SqlError", "SchemaError"], readFailure),
-        ),
+        Effect.gen(function* () {
+          const { atSequence, atTime, ...page } = yield* threadSnapshotInput(payload);
+          const at = pointOf(atSequence, atTime);
+          return yield* at === undefined
+            ? inTurn(queries.threadSnapshot(page))
+            : travel.threadSnapshot({ ...page, at });
+        }).pipe(Effect.catchTag(["SqlError", "SchemaError"], readFailure)),
       "orchestration.getTurnDiff": (payload) =>
         Effect.flatMap(turnDiffInput(payload), (range) =>
           Effect.map(checkpoints.diff(range), (diff) => ({ ...range, diff })),

@@ -13,6 +13,7 @@ import { TurnStarter } from "@heddle/orchestrator/TurnStarter";
 import type { Projector } from "@heddle/projections/Projector";
 import { PROJECTORS } from "@heddle/projections/Projectors";
 import * as ProviderRegistry from "@heddle/providers/shared/ProviderRegistry";
+import { refuseUnfinishedImport } from "@heddle/replay/ImportMark";
 import { OneJob } from "@heddle/replay/OneJob";
 import { ReadThread } from "@heddle/replay/ReadThread";
 import { Context, Effect, Layer } from "effect";
@@ -28,9 +29,12 @@ import {
 } from "./DataDirectory.ts";
 import { type ConnectionLimits, makeConnections, usualLimits } from "./Connections.ts";
 import { handlersLayer } from "./Handlers.ts";
+import { Moments } from "./Moments.ts";
 import { makeRpcProtocol } from "./RpcProtocol.ts";
 import { ServedRpcs } from "./ServedRpcs.ts";
+import { fillLayer, rebuildLayer } from "./ProjectionJobs.ts";
 import { makeReadiness } from "./Readiness.ts";
+import { endRestore, pruneLayer } from "./RetentionHandlers.ts";
 import { readSettings } from "./Settings.ts";
 
 export interface ServerOptions {
@@ -58,9 +62,11 @@ const storeLayer = (directory: DataDirectory, projectors: ReadonlyArray<Projecto
   Layer.mergeAll(
     Subscriptions.layer,
     TurnCheckpoints.layer,
-    ReadThread.layer(directory.database),
-    OneJob.layer,
+    Moments.layer.pipe(Layer.provideMerge(ReadThread.layer(directory.database))),
+    rebuildLayer(directory, projectors),
+    pruneLayer(directory),
   ).pipe(
+    Layer.provideMerge(OneJob.layer),
     Layer.provideMerge(engineLayer(directory.database, projectors, { fill: "elsewhere" })),
     Layer.provideMerge(CheckpointStore.layer({ dataDir: directory.path })),
   );
@@ -147,6 +153,8 @@ export const serverLayer = ({
     Effect.gen(function* () {
       yield* createDataDirectory(directory);
       yield* ownDataDirectory(directory);
+      yield* endRestore(directory);
+      yield* refuseUnfinishedImport(directory.database);
       const token = yield* ensureToken(directory);
       const settings = yield* readSettings(directory);
       const node = NodeHttpServer.layer(() => createServer(), {
@@ -191,7 +199,7 @@ export const serverLayer = ({
       return alone
         ? Layer.provide(listening, store)
         : Layer.provideMerge(announced, listening).pipe(
-            Layer.provide(effectsLayer(settings)),
+            Layer.provide(Layer.merge(effectsLayer(settings), fillLayer)),
             Layer.provide(store),
           );
     }),

@@ -78,7 +78,7 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
 
 /** Something that was asked for by id is not there. */
 export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {
-  kind: Schema.Literals(["project", "thread", "checkpoint", "diff", "event", "blob"]),
+  kind: Schema.Literals(["project", "thread", "checkpoint", "diff", "event", "blob", "command"]),
   id: Schema.String,
   message: Schema.String,
 }) {}

@@ -9,8 +9,12 @@ import { Rpc, RpcGroup } from "effect/rpc";
 import { DispatchError, ReadError } from "./Errors.ts";
 import { OrchestrationEvent } from "./Events.ts";
 import { MessageId, ThreadId } from "./Ids.ts";
+import { InspectionRpcs } from "./InspectionRpc.ts";
 import { BlobHash, Sequence, TurnCount } from "./Model.ts";
+import { ProjectionRpcs } from "./ProjectionRpc.ts";
+import { RetentionRpcs } from "./RetentionRpc.ts";
 import { QuarantinedEvent, ShellSnapshot, Snapshot, ThreadSnapshot } from "./ReadModel.ts";
+import { AtFields, oneMoment, TravelRpcs } from "./TravelRpc.ts";
 
 const limit = (most: number, usual: number) =>
   Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: most })).pipe(
@@ -31,7 +35,8 @@ export const GetThreadSnapshotInput = Schema.Struct({
   /** How many messages and activities a page has at most; a page also ends at about 1 MiB. */
   limit: limit(1000, 100),
   before: Schema.optionalKey(Sequence),
-});
+  ...AtFields,
+}).check(oneMoment);
 
 export const GetTurnDiffInput = Schema.Struct({
   threadId: ThreadId,
@@ -163,4 +168,4 @@ export const OrchestrationRpcs = RpcGroup.make(
     error: ReadError,
     stream: true,
   }),
-);
+).merge(InspectionRpcs, ProjectionRpcs, RetentionRpcs, TravelRpcs);

@@ -1,6 +1,6 @@
 /**
  * The append-only log. Appends run inside the writer's transaction; reads go by key, in pages. One process writes, so
- * sequences are dense and equal the order of commits.
+ * sequences are given out without holes and equal the order of commits; holes are where threads were pruned.
  */
 import type { AggregateKind, EventEnvelope } from "@heddle/contracts/Events";
 import type { EventId } from "@heddle/contracts/Ids";
@@ -16,6 +16,7 @@ import {
   rowOf,
   UndecodableEvent,
 } from "./EventCodec.ts";
+import { HEAD_SQL } from "./Pruned.ts";
 
 /** Another event stands where this one was to go: the decision was made on an older state. */
 export class StreamVersionConflict extends Schema.TaggedError<StreamVersionConflict>()(
@@ -46,14 +47,17 @@ export interface EventPage {
   /** In order, without those that cannot be read. */
   readonly events: ReadonlyArray<EventEnvelope>;
   readonly unreadable: ReadonlyArray<UndecodableEvent>;
-  /** Sequence and stream version of the page's last row, read or not: where to go on from. Undefined in an empty page. */
+  /**
+   * Sequence and stream version of the page's last row, read or not: where to go on from. Undefined in an empty page. At
+   * the end of the log it stands at its head, also where the last events were pruned.
+   */
   readonly last: { readonly sequence: number; readonly streamVersion: number } | undefined;
   /** Nothing stood behind the page when it was read. */
   readonly atEnd: boolean;
 }
 
 export interface EventReads {
-  /** Sequence of the last event, 0 for an empty log. */
+  /** The last sequence that was given out, 0 for an empty log: of the last event, or of one that was pruned. */
   readonly head: Effect.Effect<number, SqlError.SqlError>;
   /** The next events of the whole log, in order. */
   readonly readAll: (request: ReadAll) => Effect.Effect<EventPage, SqlError.SqlError>;
@@ -81,11 +85,17 @@ export const eventReads = (sql: SqlClient.SqlClient): EventReads => {
     order: "stream_version",
     limit: of(),
   });
+  const prunedStatement = "SELECT coalesce(max(last_sequence), 0) FROM orchestration_pruned";
+  const lastPruned = Effect.map(selectValues(sql, prunedStatement, []), (rows) => Number(rows[0]?.[0] ?? 0));
   return {
-    head: sql<{ head: number }>`SELECT coalesce(max(sequence), 0) AS head FROM orchestration_events`.pipe(
-      Effect.map((rows) => rows[0]?.head ?? 0),
-    ),
-    readAll: ({ fromSequenceExclusive, ...bounds }) => readAll([fromSequenceExclusive], bounds),
+    head: sql<{ head: number }>`${sql.literal(HEAD_SQL)}`.pipe(Effect.map((rows) => rows[0]?.head ?? 0)),
+    // What was pruned is asked first: whatever is taken out later has left nothing before it unread.
+    readAll: ({ fromSequenceExclusive, ...bounds }) =>
+      Effect.flatMap(lastPruned, (pruned) =>
+        Effect.map(readAll([fromSequenceExclusive], bounds), (page) =>
+          upTo(page, fromSequenceExclusive, pruned),
+        ),
+      ),
     readStream: ({ aggregateKind, streamId, fromVersionExclusive, ...bounds }) =>
       readStream([aggregateKind, streamId, fromVersionExclusive], bounds),
     readById: (eventId) =>
@@ -103,6 +113,12 @@ export const eventReads = (sql: SqlClient.SqlClient): EventReads => {
         ORDER BY stream_version DESC LIMIT 1`.pipe(Effect.map((rows) => rows[0]?.version ?? 0)),
   };
 };
+
+/** A page that reached the end of the log goes on to where events were pruned behind it. */
+const upTo = (page: EventPage, from: number, pruned: number): EventPage =>
+  page.atEnd && pruned > (page.last?.sequence ?? from)
+    ? { ...page, last: { sequence: pruned, streamVersion: 0 } }
+    : page;
 
 interface PageSource {
   readonly where: string;

@@ -14,6 +14,8 @@ import { migration as effects } from "./migrations/006_orchestration_effects.ts"
 import { migration as blobs } from "./migrations/007_orchestration_blobs.ts";
 import { migration as quarantine } from "./migrations/008_orchestration_quarantine.ts";
 import { migration as streamSnapshots } from "./migrations/009_orchestration_stream_snapshots.ts";
+import { migration as threadMoments } from "./migrations/010_orchestration_thread_moments.ts";
+import { migration as pruned } from "./migrations/011_orchestration_pruned.ts";
 
 export interface Migration {
   readonly name: string;
@@ -31,6 +33,8 @@ export const MIGRATIONS: ReadonlyArray<Migration> = [
   blobs,
   quarantine,
   streamSnapshots,
+  threadMoments,
+  pruned,
 ];
 
 /** The database's history is not the one this version of Heddle knows. Nothing was changed. */
@@ -77,6 +81,34 @@ export const migrate = Effect.fn("Migrations.migrate")(function* (
     }),
   );
   return pending.map((migration) => migration.name);
+});
+
+/** A database as its ledger describes it. */
+export interface Ledger {
+  /** It has a ledger: it is one of Heddle. */
+  readonly known: boolean;
+  /** Migrations that it has not had. */
+  readonly pending: ReadonlyArray<string>;
+  /** How it differs from what this version knows. */
+  readonly mismatch: MigrationMismatch | undefined;
+}
+
+/** What the ledger of a database says, without a change to it. */
+export const ledgerOf = Effect.fn("Migrations.ledgerOf")(function* (
+  sql: SqlClient.SqlClient,
+  migrations: ReadonlyArray<Migration> = MIGRATIONS,
+): Effect.fn.Return<Ledger, SqlError.SqlError> {
+  const tables = yield* sql`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'heddle_migrations'`;
+  const known = tables.length > 0;
+  const applied = known
+    ? yield* sql<{ name: string; hash: string }>`SELECT name, hash FROM heddle_migrations ORDER BY name`
+    : [];
+  const done = new Set(applied.map(({ name }) => name));
+  return {
+    known,
+    pending: migrations.flatMap(({ name }) => (done.has(name) ? [] : [name])),
+    mismatch: findMismatch(migrations, applied),
+  };
 });
 
 const findMismatch = (

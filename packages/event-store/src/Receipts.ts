@@ -17,8 +17,8 @@ export interface Receipt {
   readonly resultSequence: number;
   /** Null for an accepted command. */
   readonly error: CommandRejected | null;
-  /** SHA-256 of the command's canonical JSON, in base64url. */
-  readonly fingerprint: string;
+  /** SHA-256 of the command's canonical JSON, in base64url. Null where the receipt was pruned, and its events say it. */
+  readonly fingerprint: string | null;
 }
 
 interface ReceiptRow {
@@ -28,7 +28,7 @@ interface ReceiptRow {
   readonly accepted_at: string;
   readonly result_sequence: number;
   readonly error: string | null;
-  readonly fingerprint: string;
+  readonly fingerprint: string | null;
 }
 
 const RejectedJson = Schema.fromJsonString(CommandRejected);
@@ -38,10 +38,15 @@ const encodeError = Schema.encodeSync(RejectedJson);
 export class Receipts extends Context.Service<
   Receipts,
   {
-    /** Those of the commands that have been answered. */
+    /**
+     * Those of the commands that have been answered. Once receipts have been pruned, an accepted command is also known
+     * by its events.
+     */
     readonly find: (
       commandIds: ReadonlyArray<CommandId>,
     ) => Effect.Effect<ReadonlyMap<CommandId, Receipt>, SqlError.SqlError>;
+    /** Says that receipts have been pruned. */
+    readonly pruned: () => void;
     /** Inside the caller's transaction. */
     readonly insert: (receipts: ReadonlyArray<Receipt>) => Effect.Effect<void, SqlError.SqlError>;
   }
@@ -66,15 +71,28 @@ export class Receipts extends Context.Service<
       const { condition, parameter } = inListText(sql, "command_id", placeholders(sql)());
       const select = `SELECT command_id, aggregate_kind, aggregate_id, accepted_at, result_sequence, error, fingerprint
         FROM orchestration_command_receipts WHERE ${condition}`;
+      // The bare columns are those of the row with the highest sequence.
+      const byEvents = `SELECT command_id, aggregate_kind, stream_id AS aggregate_id, occurred_at AS accepted_at,
+        max(sequence) AS result_sequence, NULL AS error, NULL AS fingerprint
+        FROM orchestration_events WHERE ${condition} GROUP BY command_id`;
+      const findRows = (statement: string, commandIds: ReadonlyArray<CommandId>) =>
+        onConnection(sql, (connection) =>
+          connection.execute(statement, [parameter(commandIds)], undefined),
+        ).pipe(Effect.map((rows): ReadonlyArray<ReceiptRow> => rows));
+      const cutoffs = yield* sql`SELECT 1 FROM orchestration_pruned_receipts LIMIT 1`;
+      let pruned = cutoffs.length > 0;
       return Receipts.of({
-        find: (commandIds) =>
-          onConnection(sql, (connection) =>
-            connection.execute(select, [parameter(commandIds)], undefined),
-          ).pipe(
-            Effect.map(
-              (rows: ReadonlyArray<ReceiptRow>) => new Map(rows.map((row) => [row.command_id, fromRow(row)])),
-            ),
-          ),
+        find: Effect.fnUntraced(function* (commandIds) {
+          const stored = yield* findRows(select, commandIds);
+          const receipts = new Map(stored.map((row) => [row.command_id, fromRow(row)]));
+          if (!pruned) return receipts;
+          const others = commandIds.filter((commandId) => !receipts.has(commandId));
+          for (const row of yield* findRows(byEvents, others)) receipts.set(row.command_id, fromRow(row));
+          return receipts;
+        }),
+        pruned: () => {
+          pruned = true;
+        },
         insert: (receipts) =>
           insert(
             receipts.map((receipt) => [

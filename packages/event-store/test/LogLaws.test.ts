@@ -3,6 +3,8 @@ import { CommandRejected } from "@heddle/contracts/Errors";
 import { CommandId, EventId } from "@heddle/contracts/Ids";
 import { Effect } from "effect";
 import { SqlClient } from "effect/sql";
+import { blobOfText, refTo } from "../src/Blob.ts";
+import { Blobs } from "../src/Blobs.ts";
 import { Effects } from "../src/Effects.ts";
 import { checkLog, hashLog, type LawName } from "../src/LogLaws.ts";
 import { type Receipt, Receipts } from "../src/Receipts.ts";
@@ -131,6 +133,17 @@ const BROKEN: ReadonlyArray<readonly [LawName, break_: ReadonlyArray<string>, id
   ],
 ];
 
+/** Thread t2 of the sound log is pruned: its events 3, 5 and 6, and what points at them. */
+const prunedThread = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient;
+  yield* soundLog;
+  yield* sql`DELETE FROM orchestration_events WHERE stream_id = 't2'`;
+  yield* sql`DELETE FROM orchestration_command_receipts WHERE aggregate_id = 't2'`;
+  yield* sql`INSERT INTO orchestration_pruned VALUES ('t2', 3, 6, 3, 'old.jsonl', NULL, 'done', ${AT})`;
+});
+
+const DIGEST = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
 describe("the laws of the log", () => {
   it.effect("hold of an empty log and of a sound one", () =>
     Effect.gen(function* () {
@@ -205,6 +218,121 @@ describe("the laws of the log", () => {
         "events-decode",
       ]);
     }).pipe(Effect.provide(freshStore)),
+  );
+});
+
+describe("the laws of a log that was pruned", () => {
+  it.effect("hold with the holes that are recorded, also at its end", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      yield* prunedThread;
+      assert.deepStrictEqual(yield* checkLog(sql), []);
+    }).pipe(Effect.provide(freshStore)),
+  );
+
+  it.effect("hold while a thread is on its way out, its last events first", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      yield* soundLog;
+      yield* sql`INSERT INTO orchestration_pruned VALUES ('t2', 3, 6, 3, NULL, NULL, 'pruning', ${AT})`;
+      assert.deepStrictEqual(yield* checkLog(sql), []);
+      yield* sql`DELETE FROM orchestration_events WHERE sequence = 6`;
+      yield* sql`DELETE FROM orchestration_command_receipts WHERE command_id = 'command-3'`;
+      assert.deepStrictEqual(yield* checkLog(sql), []);
+    }).pipe(Effect.provide(freshStore)),
+  );
+
+  it.effect.each<readonly [LawName, statement: string, id: string]>([
+    ["sequences-are-dense", "DELETE FROM orchestration_events WHERE sequence = 2", "command-4#1"],
+    ["pruned-agrees-with-the-log", "DELETE FROM orchestration_events WHERE sequence = 4", "3-6"],
+    ["pruned-agrees-with-the-log", "UPDATE orchestration_pruned SET event_count = 4", "3-6"],
+    [
+      "pruned-threads-are-gone",
+      "INSERT INTO orchestration_pruned VALUES ('t1', 1, 4, 3, NULL, NULL, 'done', '')",
+      "t1",
+    ],
+    [
+      "receipts-point-at-their-command",
+      "UPDATE orchestration_command_receipts SET aggregate_id = 't2' WHERE command_id = 'command-4'",
+      "command-4",
+    ],
+  ])("say which is broken, and where: %s by %s", ([law, statement, id]) =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      yield* prunedThread;
+      yield* sql.unsafe(statement);
+      const violations = (yield* checkLog(sql)).filter((violation) => violation.law === law);
+      assert.include(
+        violations.map((violation) => violation.id),
+        id,
+      );
+      assert.isNotEmpty(violations[0]?.message);
+    }).pipe(Effect.provide(freshStore)),
+  );
+
+  it.effect("ask for no receipt of an event from before receipts were pruned, and for those after", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      yield* soundLog;
+      yield* sql`UPDATE orchestration_events SET occurred_at = '2026-03-01T00:00:00.000Z' WHERE sequence > 4`;
+      yield* sql`DELETE FROM orchestration_command_receipts WHERE command_id IN ('command-1', 'command-5')`;
+      yield* sql`INSERT INTO orchestration_pruned_receipts VALUES ('2026-02-10T00:00:00.000Z', ${AT})`;
+      const violations = yield* checkLog(sql);
+      assert.deepStrictEqual(
+        violations.map(({ law, sequence }) => [law, sequence]),
+        [["events-have-a-receipt", 5]],
+      );
+    }).pipe(Effect.provide(freshStore)),
+  );
+});
+
+describe("the laws of blobs", () => {
+  const whole = blobOfText("x".repeat(20_000));
+  /** Event 7 refers to a blob in its detail, and event 8 to one as an attachment. */
+  const withBlobs = Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient;
+    yield* soundLog;
+    yield* (yield* Blobs).insert([whole]);
+    const detail = { output: [refTo(whole, "x")], other: { $$blob: DIGEST } };
+    yield* sql`UPDATE orchestration_events SET event_type = 'thread.activity-appended',
+      payload_json = ${JSON.stringify({ threadId: "t1", turnId: null, tone: "tool", kind: "k", summary: "s", detail, createdAt: AT })}
+      WHERE sequence = 4`;
+    const attachments = [{ name: "a", mimeType: "b", bytes: 20_000, blob: whole.hash }];
+    yield* sql`UPDATE orchestration_events SET event_type = 'thread.message-sent',
+      payload_json = ${JSON.stringify({ threadId: "t2", messageId: "m", turnId: null, role: "user", text: "", offset: 0, streaming: false, attachments, createdAt: AT })}
+      WHERE sequence = 6`;
+  });
+  const violationsAfter = (statement: string) =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      yield* withBlobs;
+      yield* sql.unsafe(statement);
+      return (yield* checkLog(sql)).map(({ law, sequence, id }) => [law, sequence, id]);
+    }).pipe(Effect.provide(freshStore));
+
+  it.effect("hold where each reference has its blob, and take no agent's word for a reference", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* violationsAfter("SELECT 1"), []);
+    }),
+  );
+
+  it.effect("name every event that refers to a blob which is not there", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* violationsAfter("DELETE FROM orchestration_blobs"), [
+        ["references-have-their-blob", 4, whole.hash],
+        ["references-have-their-blob", 6, whole.hash],
+      ]);
+    }),
+  );
+
+  it.effect.each(["content = x'00' || substr(content, 2)", "size = 1"])(
+    "name the blob that is not what it was stored as: %s",
+    (change) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* violationsAfter(`UPDATE orchestration_blobs SET ${change}`), [
+          ["blobs-have-their-hash", null, whole.hash],
+        ]);
+      }),
   );
 });
 

@@ -29,6 +29,6 @@ export const scans = (plans: ReadonlyArray<Plan>, harmless: RegExp = NOTHING): R
       .map((step) => `${step} in ${statement}`),
   );
 
-/** The list of values that a statement is given. */
-const LISTS = /^SCAN json_each VIRTUAL TABLE/;
+/** The list of values that a statement is given, and a row that is in no table. */
+const LISTS = /^SCAN (json_each VIRTUAL TABLE|CONSTANT ROW)/;
 const NOTHING = /(?!)/;

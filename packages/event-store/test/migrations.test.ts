@@ -41,6 +41,8 @@ describe("migrate", () => {
         "007_orchestration_blobs",
         "008_orchestration_quarantine",
         "009_orchestration_stream_snapshots",
+        "010_orchestration_thread_moments",
+        "011_orchestration_pruned",
       ]);
       const { ledger } = yield* contents;
       assert.deepStrictEqual(

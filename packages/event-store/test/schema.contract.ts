@@ -271,6 +271,17 @@ const ADDED = {
     },
     key: ["sequence"],
   },
+  orchestration_thread_moments: {
+    columns: {
+      thread_id: "TEXT",
+      stream_version: "INTEGER",
+      reader: "TEXT",
+      content: "BLOB",
+      created_at: "TEXT",
+    },
+    key: ["thread_id", "stream_version"],
+    checks: ["stream_version >= 1"],
+  },
   orchestration_stream_snapshots: {
     columns: {
       aggregate_kind: "TEXT",
@@ -282,6 +293,36 @@ const ADDED = {
     },
     key: ["aggregate_kind", "stream_id"],
     checks: ["aggregate_kind IN ('project', 'thread')", "stream_version >= 1", "fold_version >= 1"],
+  },
+  orchestration_pruned: {
+    columns: {
+      thread_id: "TEXT",
+      first_sequence: "INTEGER",
+      last_sequence: "INTEGER",
+      event_count: "INTEGER",
+      archive: "TEXT?",
+      checkpoints_in: "TEXT?",
+      state: "TEXT",
+      pruned_at: "TEXT",
+    },
+    key: ["thread_id", "last_sequence"],
+    checks: [
+      "first_sequence >= 1",
+      "last_sequence >= first_sequence",
+      "event_count >= 1",
+      "state IN ('pruning', 'done')",
+    ],
+    indexes: {
+      orchestration_pruned_by_sequence: "(last_sequence)",
+      orchestration_pruned_open: "(thread_id) where state = 'pruning'",
+      orchestration_pruned_checkpoints: "(thread_id) where checkpoints_in IS NOT NULL",
+    },
+    withoutRowid: true,
+  },
+  orchestration_pruned_receipts: {
+    columns: { accepted_before: "TEXT", pruned_at: "TEXT" },
+    key: ["accepted_before"],
+    withoutRowid: true,
   },
   orchestration_blobs: {
     columns: { hash: "TEXT", size: "INTEGER", content: "BLOB", created_at: "TEXT" },

@@ -18,6 +18,7 @@ import { Effects } from "../src/Effects.ts";
 import { encodeEvent } from "../src/EventCodec.ts";
 import { EventStore } from "../src/EventStore.ts";
 import { migrate } from "../src/Migrations.ts";
+import { Pruned } from "../src/Pruned.ts";
 import { Quarantine } from "../src/Quarantine.ts";
 import { Receipts } from "../src/Receipts.ts";
 import { SessionRuntime } from "../src/SessionRuntime.ts";
@@ -51,6 +52,7 @@ export const freshStore = Layer.mergeAll(
   Receipts.layer,
   Effects.layer,
   DiffBlobs.layer,
+  Pruned.layer,
   Quarantine.layer,
   StreamSnapshots.layer,
   SessionRuntime.layer,

@@ -45,6 +45,9 @@ export interface AggregateOptions<State> {
   readonly snapshot: FoldSnapshot<State>;
   readonly reads: EventReads;
   readonly snapshots: StreamSnapshots["Service"];
+  /** The stream is being taken out of the log: until it is gone, it counts as `hiddenState`. */
+  readonly isHidden: (id: string) => boolean;
+  readonly hiddenState: State;
 }
 
 const CACHED = 2048;
@@ -61,7 +64,7 @@ export class Aggregate<State> {
   }
 
   openGroup(): GroupStates<State> {
-    const { kind, evolve } = this.#options;
+    const { kind, evolve, isHidden, hiddenState } = this.#options;
     const touched = new Map<string, Versioned<State> | StreamUnreadable>();
     const get = (id: string): Versioned<State> => {
       const known = touched.get(id) ?? this.#cache.get(id);
@@ -71,7 +74,11 @@ export class Aggregate<State> {
     };
     return {
       load: (ids) => {
-        const missing = [...ids].filter((id) => !touched.has(id) && !this.#cache.has(id));
+        const wanted = [...ids];
+        for (const id of wanted) {
+          if (isHidden(id)) touched.set(id, { state: hiddenState, version: 0, snapshotVersion: 0 });
+        }
+        const missing = wanted.filter((id) => !touched.has(id) && !this.#cache.has(id));
         if (missing.length === 0) return Effect.void;
         return Effect.forEach(
           missing,
@@ -100,7 +107,7 @@ export class Aggregate<State> {
       }),
       commit: () => {
         for (const [id, entry] of touched) {
-          if (!(entry instanceof StreamUnreadable)) this.#remember(id, entry);
+          if (!(entry instanceof StreamUnreadable || isHidden(id))) this.#remember(id, entry);
         }
       },
     };
@@ -109,6 +116,11 @@ export class Aggregate<State> {
   /** After a failed transaction, or when another writer was seen. */
   forget(): void {
     this.#cache.clear();
+  }
+
+  /** After a stream was taken out of the log. */
+  forgetOne(id: string): void {
+    this.#cache.delete(id);
   }
 
   #snapshotOf(id: string, { state, version }: Versioned<State>): StreamSnapshot {

@@ -5,8 +5,10 @@
 import type { ClientCommand } from "@heddle/contracts/Commands";
 import { InternalError, ServerBusy, StoreUnavailable } from "@heddle/contracts/Errors";
 import { EventStore } from "@heddle/event-store/EventStore";
+import { Pruned } from "@heddle/event-store/Pruned";
 import { Quarantine, quarantiningReads } from "@heddle/event-store/Quarantine";
 import { explainSqlError } from "@heddle/event-store/SqliteDatabase";
+import { finishPruned } from "@heddle/event-store/ThreadRows";
 import { type ProjectorFault, Runner } from "@heddle/projections/Runner";
 import { Context, Deferred, Effect, Fiber, Layer, Result, Semaphore } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
@@ -74,6 +76,8 @@ export class Engine extends Context.Service<
     readonly exclusively: <A, E, R>(
       use: Effect.Effect<A, E, R>,
     ) => Effect.Effect<A, E | SqlError.SqlError, R>;
+    /** Drops what is remembered of a thread that was taken out of the log. */
+    readonly forgetThread: (threadId: string) => void;
     /** Takes projectors that are behind to the head, a page at a time between groups of commands. */
     readonly catchUpProjections: Effect.Effect<void, SqlError.SqlError>;
     /** Why the last group of commands could not be written, or null since one was. */
@@ -94,6 +98,8 @@ export class Engine extends Context.Service<
         const writer = yield* GroupWriter;
         const queue = new CommandQueue<Submission>(QUEUE_CAPACITY);
 
+        // A prune that was cut short is brought to its end while nothing else reads or writes.
+        yield* finishPruned(sql, yield* Pruned);
         // What can be read again since the last start was left out by the projectors that handle it.
         yield* sql.withTransaction(Effect.flatMap(quarantine.release, runner.restartFor));
         const readPage = (fromSequenceExclusive: number, limit: number) =>
@@ -242,6 +248,7 @@ export class Engine extends Context.Service<
           failure: () => failure,
           submit,
           exclusively,
+          forgetThread: writer.forgetThread,
           catchUpProjections,
           dispatch: (command, origin) =>
             Effect.suspend(() => {

@@ -4,6 +4,7 @@ import { DiffBlobs } from "@heddle/event-store/DiffBlobs";
 import { Effects } from "@heddle/event-store/Effects";
 import { EventStore } from "@heddle/event-store/EventStore";
 import { migrate } from "@heddle/event-store/Migrations";
+import { Pruned } from "@heddle/event-store/Pruned";
 import { Quarantine } from "@heddle/event-store/Quarantine";
 import { Receipts } from "@heddle/event-store/Receipts";
 import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
@@ -57,6 +58,7 @@ export const engineLayer = (
         Receipts.layer,
         Effects.layer,
         DiffBlobs.layer,
+        Pruned.layer,
         Quarantine.layer,
         StreamSnapshots.layer,
         SessionRuntime.layer,

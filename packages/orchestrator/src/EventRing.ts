@@ -54,6 +54,11 @@ export class EventRing {
     return this.#events.slice(start, end);
   }
 
+  /** Drops all of them. */
+  clear(): void {
+    this.#drop(this.#events.length);
+  }
+
   #cut(): void {
     let count = Math.max(0, this.#events.length - this.#bounds.events);
     let bytes = this.#bytes;

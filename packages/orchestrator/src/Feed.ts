@@ -45,6 +45,10 @@ export class Feed extends Context.Service<
     readonly begin: (head: number) => void;
     readonly publish: (events: ReadonlyArray<EventEnvelope>) => void;
     readonly publishDelta: (delta: Delta) => void;
+    /** Drops what is at hand: events were taken out of the log. */
+    readonly forgetRecent: () => void;
+    /** Goes up each time that this happens. */
+    readonly epoch: () => number;
     /** The events after a sequence, if all of them are at hand. */
     readonly recent: (
       fromSequenceExclusive: number,
@@ -58,6 +62,7 @@ export class Feed extends Context.Service<
     const ring = new EventRing();
     const watchers = new Set<Attached>();
     let head = 0;
+    let epoch = 0;
     return Feed.of({
       head: () => head,
       begin: (sequence) => {
@@ -85,6 +90,11 @@ export class Feed extends Context.Service<
           watcher.signal.openUnsafe();
         }
       },
+      forgetRecent: () => {
+        ring.clear();
+        epoch += 1;
+      },
+      epoch: () => epoch,
       recent: (from, bounds) => ring.after(from, bounds),
       watch: (streamId) =>
         Effect.acquireRelease(

@@ -29,6 +29,7 @@ import { Effects, type NewEffect } from "@heddle/event-store/Effects";
 import { type EncodedEvent, encodeEvent } from "@heddle/event-store/EventCodec";
 import { EventStore } from "@heddle/event-store/EventStore";
 import { externalize } from "@heddle/event-store/Externalize";
+import { Pruned } from "@heddle/event-store/Pruned";
 import { Quarantine, quarantiningReads } from "@heddle/event-store/Quarantine";
 import { type Receipt, Receipts } from "@heddle/event-store/Receipts";
 import { StreamSnapshots } from "@heddle/event-store/StreamSnapshots";
@@ -108,6 +109,8 @@ export class GroupWriter extends Context.Service<
     ) => Effect.Effect<Written, Effect.Error<ReturnType<typeof writeGroup>>>;
     /** Drops what is remembered of aggregates, after a transaction that failed. */
     readonly forget: () => void;
+    /** The same of one thread, which was taken out of the log. */
+    readonly forgetThread: (threadId: string) => void;
   }
 >()("heddle/orchestrator/GroupWriter") {
   static readonly layer = Layer.effect(GroupWriter, Effect.suspend(make));
@@ -127,6 +130,7 @@ interface Parts {
 function make() {
   return Effect.gen(function* () {
     const store = yield* EventStore;
+    const pruned = yield* Pruned;
     const states = {
       reads: quarantiningReads(store, yield* Quarantine),
       snapshots: yield* StreamSnapshots,
@@ -144,6 +148,8 @@ function make() {
         initial: initialProject,
         evolve: evolveProject,
         snapshot: projectSnapshot,
+        isHidden: () => false,
+        hiddenState: initialProject,
       }),
       threads: new Aggregate({
         ...states,
@@ -151,6 +157,8 @@ function make() {
         initial: initialThread,
         evolve: evolveThread,
         snapshot: threadSnapshot,
+        isHidden: pruned.isPruning,
+        hiddenState: { status: "deleted" },
       }),
     };
     return GroupWriter.of({
@@ -159,6 +167,7 @@ function make() {
         parts.projects.forget();
         parts.threads.forget();
       },
+      forgetThread: (threadId) => parts.threads.forgetOne(threadId),
     });
   });
 }
@@ -352,7 +361,7 @@ const decideOnThread = (group: Group, command: Exclude<AnyCommand, ProjectComman
 const projectOf = (thread: ThreadState) => (thread.status === "live" ? thread.projectId : undefined);
 
 const repeatedAnswer = (receipt: Receipt, fingerprint: string): Answer =>
-  receipt.fingerprint === fingerprint
+  receipt.fingerprint === null || receipt.fingerprint === fingerprint
     ? answerOf(receipt)
     : Result.fail(
         new CommandIdConflict({

@@ -19,6 +19,7 @@ export class RecentPages {
   /** The last page of each stream, up to the log's head as it was. */
   readonly #pages = new Map<ThreadId | null, RecentPage & { readonly from: number }>();
   #head = 0;
+  #epoch = 0;
 
   constructor(feed: Feed["Service"], bounds: PageBounds) {
     this.#feed = feed;
@@ -27,8 +28,9 @@ export class RecentPages {
 
   /** The next events of a thread, or of all streams, after a cursor; undefined where they are not all at hand. */
   after(threadId: ThreadId | null, from: number): RecentPage | undefined {
-    if (this.#head !== this.#feed.head()) {
+    if (this.#head !== this.#feed.head() || this.#epoch !== this.#feed.epoch()) {
       this.#head = this.#feed.head();
+      this.#epoch = this.#feed.epoch();
       this.#pages.clear();
     }
     const known = this.#pages.get(threadId);

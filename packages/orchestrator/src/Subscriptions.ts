@@ -5,10 +5,13 @@
 import type { ThreadId } from "@heddle/contracts/Ids";
 import type { FeedItem } from "@heddle/contracts/Rpc";
 import { type EventReads, eventReads } from "@heddle/event-store/EventStore";
+import { Pruned } from "@heddle/event-store/Pruned";
 import { Quarantine, quarantiningReads } from "@heddle/event-store/Quarantine";
 import { Reader } from "@heddle/event-store/SqliteDatabase";
+import { Runner } from "@heddle/projections/Runner";
 import { Cause, Context, Effect, Layer, Stream } from "effect";
 import { Feed, type Watcher } from "./Feed.ts";
+import { prunedCursors } from "./PrunedCursors.ts";
 import { asItems, RecentPages } from "./RecentPages.ts";
 
 /** What a subscriber is given at once, and so the most that waits for one that does not read. */
@@ -43,6 +46,7 @@ export class Subscriptions extends Context.Service<
       const feed = yield* Feed;
       const reads = quarantiningReads(eventReads(yield* Reader), yield* Quarantine);
       const recentPages = new RecentPages(feed, PAGE);
+      const cursors = prunedCursors(yield* Pruned, yield* Runner);
 
       const nextOfAll: NextPage = (cursor) => {
         const recent = recentPages.after(null, cursor);
@@ -79,9 +83,13 @@ export class Subscriptions extends Context.Service<
 
       const follow = (streamId: ThreadId | null, from: number, next: NextPage) =>
         Stream.fromPull(
-          Effect.map(feed.watch(streamId), (watcher) => {
+          Effect.gen(function* () {
+            const watcher = yield* feed.watch(streamId);
+            const isLost = yield* cursors.watch(streamId, from);
             const mark = feed.head();
-            return from > mark ? resetPull(mark) : followPull(feed, watcher, next, from, mark);
+            return from > mark || isLost(from)
+              ? resetPull(feed)
+              : followPull(feed, watcher, next, { from, mark, isLost });
           }),
         ).pipe(Stream.scoped);
 
@@ -93,35 +101,55 @@ export class Subscriptions extends Context.Service<
   );
 }
 
-/** A cursor beyond the log: it comes from another database, or from before this one was cut. */
-const resetPull = (headSequence: number) => {
+/**
+ * A cursor beyond the log comes from another database, or from before this one was cut; one before what was pruned has
+ * seen what is no more.
+ */
+const resetPull = (feed: Feed["Service"]) => {
   let said = false;
   return Effect.suspend(() => {
     if (said) return Cause.done();
     said = true;
-    return Effect.succeed([{ kind: "reset", headSequence }] as const);
+    return Effect.succeed([{ kind: "reset", headSequence: feed.head() }] as const);
   });
 };
 
-const followPull = (feed: Feed["Service"], watcher: Watcher, next: NextPage, from: number, mark: number) => {
+interface Following {
+  readonly from: number;
+  /** Where the log stood when the subscription began. */
+  readonly mark: number;
+  /** What was pruned since makes it impossible to go on from a cursor. */
+  readonly isLost: (cursor: number) => boolean;
+}
+
+const followPull = (
+  feed: Feed["Service"],
+  watcher: Watcher,
+  next: NextPage,
+  { from, mark, isLost }: Following,
+) => {
   let cursor = from;
   let synchronized = false;
-  const pull: Effect.Effect<readonly [FeedItem, ...Array<FeedItem>], ReadFailure> = Effect.suspend(() => {
-    if (!synchronized && cursor >= mark) {
-      synchronized = true;
-      return Effect.succeed([{ kind: "synchronized", sequence: cursor }] as const);
-    }
-    if (cursor < feed.head()) {
-      return Effect.flatMap(next(cursor), (page) => {
-        cursor = page.end;
-        const deltas = synchronized && cursor >= feed.head() ? takeDeltas(watcher) : [];
-        const items = deltas.length === 0 ? page.items : [...page.items, ...deltas];
-        return isFilled(items) ? Effect.succeed(items) : pull;
-      });
-    }
-    const deltas = takeDeltas(watcher);
-    return isFilled(deltas) ? Effect.succeed(deltas) : Effect.andThen(watcher.wait, pull);
-  });
+  let reset: ReturnType<typeof resetPull> | undefined;
+  const pull: Effect.Effect<readonly [FeedItem, ...Array<FeedItem>], ReadFailure | Cause.Done> =
+    Effect.suspend(() => {
+      if (reset === undefined && isLost(cursor)) reset = resetPull(feed);
+      if (reset !== undefined) return reset;
+      if (!synchronized && cursor >= mark) {
+        synchronized = true;
+        return Effect.succeed([{ kind: "synchronized", sequence: cursor }] as const);
+      }
+      if (cursor < feed.head()) {
+        return Effect.flatMap(next(cursor), (page) => {
+          cursor = page.end;
+          const deltas = synchronized && cursor >= feed.head() ? takeDeltas(watcher) : [];
+          const items = deltas.length === 0 ? page.items : [...page.items, ...deltas];
+          return isFilled(items) ? Effect.succeed(items) : pull;
+        });
+      }
+      const deltas = takeDeltas(watcher);
+      return isFilled(deltas) ? Effect.succeed(deltas) : Effect.andThen(watcher.wait, pull);
+    });
   return pull;
 };
 

@@ -1,11 +1,12 @@
 /** What the reading thread answers, each from the reader's connection. */
 import { StoreUnavailable } from "@heddle/contracts/Errors";
-import { eventReads } from "@heddle/event-store/EventStore";
 import { explainSqlError, Reader } from "@heddle/event-store/SqliteDatabase";
 import { Effect, type Layer } from "effect";
 import type { Rpc, RpcGroup } from "effect/rpc";
 import type { SqlError } from "effect/sql";
+import { inspectionReads } from "./InspectionReads.ts";
 import { ReadThreadRpcs } from "./ReadThreadRpcs.ts";
+import { travelReads } from "./TravelReads.ts";
 
 /** What a failed read means to whoever asked. */
 export const notReadable = (error: SqlError.SqlError) =>
@@ -21,9 +22,10 @@ type Handlers = Rpc.ToHandler<RpcGroup.Rpcs<typeof ReadThreadRpcs>>;
 
 export const readThreadHandlers: Layer.Layer<Handlers, never, Reader> = ReadThreadRpcs.toLayer(
   Effect.gen(function* () {
-    const reads = eventReads(yield* Reader);
+    const reader = yield* Reader;
     return ReadThreadRpcs.of({
-      head: () => Effect.catchTag(reads.head, "SqlError", notReadable),
+      ...(yield* inspectionReads(reader)),
+      ...travelReads(reader),
     });
   }),
 );

@@ -1,8 +1,6 @@
 /** What the reading thread is asked. Inputs are decoded by then. */
-import { StoreUnavailable } from "@heddle/contracts/Errors";
-import { Schema } from "effect";
-import { Rpc, RpcGroup } from "effect/rpc";
+import { RpcGroup } from "effect/rpc";
+import { InspectionReadRpcs } from "./InspectionReads.ts";
+import { TravelReadRpcs } from "./TravelReads.ts";
 
-export const ReadThreadRpcs = RpcGroup.make(
-  Rpc.make("head", { success: Schema.Int, error: StoreUnavailable }),
-);
+export const ReadThreadRpcs = RpcGroup.make().merge(InspectionReadRpcs, TravelReadRpcs);

@@ -1,0 +1,17 @@
+/** The long reads of a prune, and the archive that it writes, on a thread of their own with a read-only connection. */
+import { Context, type Effect, Layer } from "effect";
+import { RpcClient } from "effect/rpc";
+import { PruneThreadRpcs } from "./PruneThreadRpcs.ts";
+import { workerThread } from "./WorkerThread.ts";
+
+const makeClient = RpcClient.make(PruneThreadRpcs, { disableTracing: true });
+
+export class PruneThread extends Context.Service<PruneThread, Effect.Success<typeof makeClient>>()(
+  "heddle/replay/PruneThread",
+) {
+  /** Reads of the database at `filename`, which is there and up to date. */
+  static readonly layer = (filename: string) =>
+    Layer.effect(PruneThread, makeClient).pipe(
+      Layer.provide(workerThread(new URL("./PruneThreadMain.ts", import.meta.url), { filename })),
+    );
+}
