@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { ProjectionJobItem } from "@heddle/contracts/ProjectionRpc";
 import { Engine } from "@heddle/orchestrator/Engine";
 import { OneJob } from "@heddle/replay/OneJob";
-import { type Purpose, Rebuild } from "@heddle/replay/Rebuild";
+import { type Purpose, Rebuild } from "@heddle/replay/rebuild/Rebuild";
 import { Effect, Fiber, Layer, Stream } from "effect";
 import type { Figure, Part } from "../Figure.ts";
 import { millionEvents, project, someOfMillion as threads, unprojectedLog } from "../StoredDatabase.ts";

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { DatabaseSync } from "node:sqlite";
-import { checkDatabaseFile } from "@heddle/replay/Onlook";
+import { checkDatabaseFile } from "@heddle/replay/database/Onlook";
 import { Effect } from "effect";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createProject, fill, hashOf, look, Sender, settled } from "./retention.ts";

@@ -7,7 +7,7 @@ import { explainSqlError } from "@heddle/event-store/SqliteDatabase";
 import { type StoredMoment, ThreadMoments } from "@heddle/event-store/ThreadMoments";
 import { Engine } from "@heddle/orchestrator/Engine";
 import { Feed } from "@heddle/orchestrator/Feed";
-import { MOMENT_EVENTS, momentReader } from "@heddle/replay/Moments";
+import { MOMENT_EVENTS, momentReader } from "@heddle/replay/travel/Moments";
 import { ReadThread } from "@heddle/replay/ReadThread";
 import { Context, Effect, Layer } from "effect";
 

@@ -9,7 +9,7 @@ import {
 import { eventReads } from "@heddle/event-store/EventStore";
 import { explainSqlError, Reader } from "@heddle/event-store/SqliteDatabase";
 import { Runner, stateAt } from "@heddle/projections/Runner";
-import { Rebuild } from "@heddle/replay/Rebuild";
+import { Rebuild } from "@heddle/replay/rebuild/Rebuild";
 import { Effect, Schema, Stream } from "effect";
 import type { SqlError } from "effect/sql";
 import { inputOf, invalid } from "./Input.ts";

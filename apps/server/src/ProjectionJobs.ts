@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { Engine } from "@heddle/orchestrator/Engine";
 import type { Projector } from "@heddle/projections/Projector";
 import { PROJECTORS } from "@heddle/projections/Projectors";
-import { Rebuild } from "@heddle/replay/Rebuild";
-import { makeShadow } from "@heddle/replay/ShadowDatabase";
+import { Rebuild } from "@heddle/replay/rebuild/Rebuild";
+import { makeShadow } from "@heddle/replay/rebuild/ShadowDatabase";
 import { Effect, Layer, Schedule } from "effect";
 import type { DataDirectory } from "./DataDirectory.ts";
 

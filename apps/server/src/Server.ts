@@ -13,7 +13,7 @@ import { TurnStarter } from "@heddle/orchestrator/TurnStarter";
 import type { Projector } from "@heddle/projections/Projector";
 import { PROJECTORS } from "@heddle/projections/Projectors";
 import * as ProviderRegistry from "@heddle/providers/shared/ProviderRegistry";
-import { refuseUnfinishedImport } from "@heddle/replay/ImportMark";
+import { refuseUnfinishedImport } from "@heddle/replay/archive/ImportMark";
 import { OneJob } from "@heddle/replay/OneJob";
 import { ReadThread } from "@heddle/replay/ReadThread";
 import { Context, Effect, Layer } from "effect";

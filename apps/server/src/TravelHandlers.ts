@@ -3,7 +3,7 @@ import { StoreUnavailable } from "@heddle/contracts/Errors";
 import type { ThreadId } from "@heddle/contracts/Ids";
 import { GetThreadChangesInput, TravelRpcs } from "@heddle/contracts/TravelRpc";
 import { ReadThread, type ThreadFailure } from "@heddle/replay/ReadThread";
-import type { Point } from "@heddle/replay/TravelPoint";
+import type { Point } from "@heddle/replay/travel/TravelPoint";
 import { Effect } from "effect";
 import { inputOf } from "./Input.ts";
 import { Moments } from "./Moments.ts";

@@ -4,9 +4,9 @@ import { explainSqlError, Reader } from "@heddle/event-store/SqliteDatabase";
 import { Effect, type Layer } from "effect";
 import type { Rpc, RpcGroup } from "effect/rpc";
 import type { SqlError } from "effect/sql";
-import { inspectionReads } from "./InspectionReads.ts";
+import { inspectionReads } from "./inspect/InspectionReads.ts";
 import { ReadThreadRpcs } from "./ReadThreadRpcs.ts";
-import { travelReads } from "./TravelReads.ts";
+import { travelReads } from "./travel/TravelReads.ts";
 
 /** What a failed read means to whoever asked. */
 export const notReadable = (error: SqlError.SqlError) =>

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { assert, beforeEach, describe, it } from "@effect/vitest";
 import { Effect, Exit, Result } from "effect";
-import { ArchiveFileError } from "../src/ArchiveErrors.ts";
-import { lineReader, openArchive, writeArchiveFile } from "../src/ArchiveFile.ts";
-import { findMark, setMark } from "../src/ImportMark.ts";
-import type { ImportError } from "../src/Import.ts";
+import { ArchiveFileError } from "../src/archive/ArchiveErrors.ts";
+import { lineReader, openArchive, writeArchiveFile } from "../src/archive/ArchiveFile.ts";
+import { findMark, setMark } from "../src/archive/ImportMark.ts";
+import type { ImportError } from "../src/archive/Import.ts";
 import { LogMaker } from "./archive-log.ts";
 import {
   bringUpToDate,

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Effect, References } from "effect";
 import { afterEach } from "vitest";
-import { exportArchive } from "../src/ArchiveExport.ts";
-import { writeArchiveFile } from "../src/ArchiveFile.ts";
-import { importArchives } from "../src/Import.ts";
+import { exportArchive } from "../src/archive/ArchiveExport.ts";
+import { writeArchiveFile } from "../src/archive/ArchiveFile.ts";
+import { importArchives } from "../src/archive/Import.ts";
 
 const folders: Array<string> = [];
 afterEach(() => {

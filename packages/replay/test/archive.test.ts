@@ -7,8 +7,8 @@ import { onlookerLayer } from "@heddle/event-store/SqliteDatabase";
 import { Effect } from "effect";
 import { SqlClient } from "effect/sql";
 import fc from "fast-check";
-import { exportArchive } from "../src/ArchiveExport.ts";
-import type { ArchiveLine } from "../src/ArchiveFormat.ts";
+import { exportArchive } from "../src/archive/ArchiveExport.ts";
+import type { ArchiveLine } from "../src/archive/ArchiveFormat.ts";
 import { LogMaker } from "./archive-log.ts";
 import {
   bringUpToDate,

@@ -6,8 +6,8 @@ import { Effects } from "@heddle/event-store/Effects";
 import { Receipts } from "@heddle/event-store/Receipts";
 import { Effect, Schema } from "effect";
 import { SqlClient } from "effect/sql";
-import { eventChain } from "../src/Chain.ts";
-import { type ChainBounds, usualChainBounds } from "../src/ChainReads.ts";
+import { eventChain } from "../src/inspect/Chain.ts";
+import { type ChainBounds, usualChainBounds } from "../src/inspect/ChainReads.ts";
 import { freshStore, logged, type Made } from "./inspection-support.ts";
 
 const decode = Schema.decodeUnknownSync(GetChainInput);

@@ -8,8 +8,8 @@ import { freshProjections, logOf, segment, store } from "@heddle/projections/tes
 import { Effect } from "effect";
 import { SqlClient } from "effect/sql";
 import fc from "fast-check";
-import { threadChanges } from "../src/Difference.ts";
-import { threadAt } from "../src/TravelThread.ts";
+import { threadChanges } from "../src/travel/Difference.ts";
+import { threadAt } from "../src/travel/TravelThread.ts";
 import { randomThread } from "./RandomThread.ts";
 
 const threadId = ThreadId.make("t1");

@@ -6,7 +6,7 @@ import { Effects } from "@heddle/event-store/Effects";
 import { Receipts } from "@heddle/event-store/Receipts";
 import { Effect } from "effect";
 import { SqlClient } from "effect/sql";
-import { eventDetails } from "../src/EventDetails.ts";
+import { eventDetails } from "../src/inspect/EventDetails.ts";
 import { freshStore, logged } from "./inspection-support.ts";
 
 const details = (input: { readonly sequence: number } | { readonly eventId: string }) =>

@@ -6,7 +6,7 @@ import { EventFilter } from "@heddle/contracts/InspectionRpc";
 import { Effect, Schema } from "effect";
 import { SqlClient } from "effect/sql";
 import fc from "fast-check";
-import { eventSearch } from "../src/EventSearch.ts";
+import { eventSearch } from "../src/inspect/EventSearch.ts";
 import { freshStore, logged, type Made, searchAll } from "./inspection-support.ts";
 
 const message = (text: string, more: Partial<Made> = {}): Made => ({

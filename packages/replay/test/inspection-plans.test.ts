@@ -4,9 +4,9 @@ import type { EventFilter } from "@heddle/contracts/InspectionRpc";
 import { type Plan, plansOf, scans } from "@heddle/event-store/testing/Plans";
 import { Effect } from "effect";
 import { SqlClient } from "effect/sql";
-import { eventChain } from "../src/Chain.ts";
-import { eventDetails } from "../src/EventDetails.ts";
-import { eventSearch } from "../src/EventSearch.ts";
+import { eventChain } from "../src/inspect/Chain.ts";
+import { eventDetails } from "../src/inspect/EventDetails.ts";
+import { eventSearch } from "../src/inspect/EventSearch.ts";
 import { freshStore, logged } from "./inspection-support.ts";
 
 const some = Effect.gen(function* () {

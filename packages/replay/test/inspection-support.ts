@@ -5,7 +5,7 @@ import type { ListEventsInput } from "@heddle/contracts/InspectionRpc";
 import { append, envelope, freshStore } from "@heddle/event-store/testing/support";
 import { Effect } from "effect";
 import { SqlClient } from "effect/sql";
-import { eventSearch, type SearchBounds, usualBounds } from "../src/EventSearch.ts";
+import { eventSearch, type SearchBounds, usualBounds } from "../src/inspect/EventSearch.ts";
 
 export { freshStore };
 

@@ -4,7 +4,7 @@ import { Blobs } from "@heddle/event-store/Blobs";
 import { Effect } from "effect";
 import { SqlClient } from "effect/sql";
 import { TestClock } from "effect/testing";
-import { logStats } from "../src/LogStats.ts";
+import { logStats } from "../src/inspect/LogStats.ts";
 import { freshStore, logged } from "./inspection-support.ts";
 
 describe("what takes the space", () => {

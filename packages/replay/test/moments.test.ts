@@ -8,10 +8,10 @@ import { freshProjections, logOf, store } from "@heddle/projections/testing/supp
 import { recordStatements } from "@heddle/sql/testing/RecordStatements";
 import { Effect, Layer } from "effect";
 import { SqlClient } from "effect/sql";
-import { momentReader, readMoment } from "../src/Moments.ts";
-import { momentsUpTo } from "../src/MomentsMaker.ts";
-import { threadStream } from "../src/TravelStream.ts";
-import { threadAt } from "../src/TravelThread.ts";
+import { momentReader, readMoment } from "../src/travel/Moments.ts";
+import { momentsUpTo } from "../src/travel/MomentsMaker.ts";
+import { threadStream } from "../src/travel/TravelStream.ts";
+import { threadAt } from "../src/travel/TravelThread.ts";
 
 const EVERY = 10;
 const threadId = ThreadId.make("t1");

@@ -10,8 +10,8 @@ import { writerLayer } from "@heddle/event-store/SqliteDatabase";
 import { AT, envelope, temporaryFolder } from "@heddle/event-store/testing/support";
 import { Effect, Layer } from "effect";
 import { SqlClient } from "effect/sql";
-import { unreferencedBlobs } from "../src/BlobMarks.ts";
-import { sweepBlobs } from "../src/PruneBlobs.ts";
+import { unreferencedBlobs } from "../src/retention/BlobMarks.ts";
+import { sweepBlobs } from "../src/retention/PruneBlobs.ts";
 
 const store = Layer.unwrap(
   Effect.map(temporaryFolder, (folder) => {

@@ -10,8 +10,8 @@ import { Effect, Layer, Semaphore, Stream } from "effect";
 import { SqlClient } from "effect/sql";
 import fc from "fast-check";
 import { OneJob } from "../src/OneJob.ts";
-import { Rebuild, type RebuildParts, type RebuildRequest } from "../src/Rebuild.ts";
-import { makeShadow } from "../src/ShadowDatabase.ts";
+import { Rebuild, type RebuildParts, type RebuildRequest } from "../src/rebuild/Rebuild.ts";
+import { makeShadow } from "../src/rebuild/ShadowDatabase.ts";
 
 /** The file of the live database. */
 export const databaseFile = Effect.gen(function* () {

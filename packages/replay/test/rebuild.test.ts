@@ -9,8 +9,8 @@ import { tableOfBreaks } from "@heddle/projections/testing/Breaking";
 import { commit, readModel, rowsOf, store } from "@heddle/projections/testing/support";
 import { Effect, Layer, Stream } from "effect";
 import { SqlClient } from "effect/sql";
-import { Rebuild } from "../src/Rebuild.ts";
-import { shadowThread } from "../src/ShadowThread.ts";
+import { Rebuild } from "../src/rebuild/Rebuild.ts";
+import { shadowThread } from "../src/rebuild/ShadowThread.ts";
 import {
   catchUp,
   freshRebuilds,

@@ -8,10 +8,10 @@ import { at, commit, freshProjections, logOf, store } from "@heddle/projections/
 import { Effect } from "effect";
 import { SqlClient } from "effect/sql";
 import fc from "fast-check";
-import { HELD } from "../src/MomentsMaker.ts";
-import { snapshotAt } from "../src/TravelAll.ts";
-import { type Point, sequenceAt } from "../src/TravelPoint.ts";
-import { SLICED } from "../src/TravelThread.ts";
+import { HELD } from "../src/travel/MomentsMaker.ts";
+import { snapshotAt } from "../src/travel/TravelAll.ts";
+import { type Point, sequenceAt } from "../src/travel/TravelPoint.ts";
+import { SLICED } from "../src/travel/TravelThread.ts";
 
 describe("everything at a sequence", () => {
   it.live("is what a server that had only the events up to there would have shown", () =>

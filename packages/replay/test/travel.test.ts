@@ -9,8 +9,8 @@ import { Queries } from "@heddle/projections/Queries";
 import { Context, Effect, Layer } from "effect";
 import { SqlClient } from "effect/sql";
 import fc from "fast-check";
-import { momentReader } from "../src/Moments.ts";
-import { threadAt } from "../src/TravelThread.ts";
+import { momentReader } from "../src/travel/Moments.ts";
+import { threadAt } from "../src/travel/TravelThread.ts";
 import { randomThread } from "./RandomThread.ts";
 
 /** A database of its own, with moments. */

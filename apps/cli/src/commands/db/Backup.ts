@@ -26,7 +26,7 @@ export const backup = Command.make(
     const output = yield* Output;
     const directory = yield* DataFolder;
     yield* requireDatabase(directory);
-    const { backupDatabase } = yield* Effect.promise(() => import("@heddle/replay/Backup"));
+    const { backupDatabase } = yield* Effect.promise(() => import("@heddle/replay/database/Backup"));
     const to = resolve(workingFolder(), flags.file);
     const started = yield* Clock.currentTimeMillis;
     const made = yield* backupDatabase({

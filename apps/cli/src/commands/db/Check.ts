@@ -1,5 +1,5 @@
 /** `heddle db check` */
-import type { CheckName, Violation } from "@heddle/replay/DatabaseCheck";
+import type { CheckName, Violation } from "@heddle/replay/database/DatabaseCheck";
 import { Effect } from "effect";
 import { Command, Flag } from "effect/cli";
 import { CliFailure } from "../../CliFailure.ts";
@@ -22,7 +22,7 @@ export const check = Command.make(
     const output = yield* Output;
     const directory = yield* DataFolder;
     yield* requireDatabase(directory);
-    const { checkDatabaseFile } = yield* Effect.promise(() => import("@heddle/replay/Onlook"));
+    const { checkDatabaseFile } = yield* Effect.promise(() => import("@heddle/replay/database/Onlook"));
     const violations = yield* checkDatabaseFile(directory.database, {
       quick: flags.quick,
       onPart: ({ name, done, total }) =>

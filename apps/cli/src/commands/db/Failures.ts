@@ -1,6 +1,6 @@
 /** What can go wrong with a database file, for a person. */
-import type { CopyFailed } from "@heddle/replay/CopyDatabase";
-import type { NotLookedAt } from "@heddle/replay/Onlook";
+import type { CopyFailed } from "@heddle/replay/database/CopyDatabase";
+import type { NotLookedAt } from "@heddle/replay/database/Onlook";
 import { CliFailure } from "../../CliFailure.ts";
 import { invocation } from "../../Environment.ts";
 

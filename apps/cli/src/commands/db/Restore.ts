@@ -21,7 +21,7 @@ export const restore = Command.make(
   Effect.fnUntraced(function* (flags) {
     const output = yield* Output;
     const directory = yield* DataFolder;
-    const { restoreDatabase } = yield* Effect.promise(() => import("@heddle/replay/Restore"));
+    const { restoreDatabase } = yield* Effect.promise(() => import("@heddle/replay/database/Restore"));
     const backup = resolve(workingFolder(), flags.file);
     yield* createDataDirectory(directory);
     yield* ownDataDirectory(directory);

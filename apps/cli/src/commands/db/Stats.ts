@@ -1,6 +1,6 @@
 /** `heddle db stats` */
-import type { Reclaimable } from "@heddle/replay/Onlook";
-import type { DatabaseStats } from "@heddle/replay/DatabaseStats";
+import type { Reclaimable } from "@heddle/replay/database/Onlook";
+import type { DatabaseStats } from "@heddle/replay/database/DatabaseStats";
 import { Clock, Effect } from "effect";
 import { Command } from "effect/cli";
 import { requireDatabase } from "../../Connection.ts";
@@ -19,7 +19,7 @@ export const stats = Command.make(
     const output = yield* Output;
     const directory = yield* DataFolder;
     yield* requireDatabase(directory);
-    const { databaseStatsOf } = yield* Effect.promise(() => import("@heddle/replay/Onlook"));
+    const { databaseStatsOf } = yield* Effect.promise(() => import("@heddle/replay/database/Onlook"));
     yield* output.status(dim("measuring"));
     const now = yield* Clock.currentTimeMillis;
     const ages = {

@@ -29,7 +29,7 @@ const onServer = connected((client) =>
 const offline = Effect.gen(function* () {
   const output = yield* Output;
   const directory = yield* DataFolder;
-  const { vacuumOffline } = yield* Effect.promise(() => import("@heddle/replay/VacuumOffline"));
+  const { vacuumOffline } = yield* Effect.promise(() => import("@heddle/replay/retention/VacuumOffline"));
   yield* ownDataDirectory(directory);
   yield* output.status(dim("rewriting the database"));
   return yield* vacuumOffline(directory.database).pipe(

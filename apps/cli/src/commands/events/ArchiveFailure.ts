@@ -5,7 +5,7 @@ import type {
   ImportProblem,
   LogEndsBefore,
   NoLog,
-} from "@heddle/replay/ArchiveErrors";
+} from "@heddle/replay/archive/ArchiveErrors";
 import { CliFailure } from "../../CliFailure.ts";
 import { invocation } from "../../Environment.ts";
 

@@ -1,7 +1,7 @@
 /** `heddle events export` */
 import { resolve } from "node:path";
-import type { ArchiveFileError } from "@heddle/replay/ArchiveErrors";
-import type { Exported, ExportOptions } from "@heddle/replay/ArchiveExport";
+import type { ArchiveFileError } from "@heddle/replay/archive/ArchiveErrors";
+import type { Exported, ExportOptions } from "@heddle/replay/archive/ArchiveExport";
 import { Effect } from "effect";
 import { Argument, Command, Flag } from "effect/cli";
 import { wrongUsage } from "../../CliFailure.ts";
@@ -39,8 +39,8 @@ export const exportEvents = Command.make(
     yield* requireDatabase(directory);
     const [{ exportArchive }, { writeArchiveFile }, { beginPhase }] = yield* Effect.promise(() =>
       Promise.all([
-        import("@heddle/replay/ArchiveExport"),
-        import("@heddle/replay/ArchiveFile"),
+        import("@heddle/replay/archive/ArchiveExport"),
+        import("@heddle/replay/archive/ArchiveFile"),
         import("@heddle/replay/JobMeter"),
       ]),
     );

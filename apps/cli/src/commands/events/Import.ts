@@ -1,6 +1,6 @@
 /** `heddle events import` */
 import { resolve } from "node:path";
-import type { Imported, ImportedArchive, ImportProgress } from "@heddle/replay/Import";
+import type { Imported, ImportedArchive, ImportProgress } from "@heddle/replay/archive/Import";
 import type { JobMeter } from "@heddle/replay/JobMeter";
 import { createDataDirectory, ownDataDirectory } from "@heddle/server/DataDirectory";
 import { Effect } from "effect";
@@ -32,7 +32,7 @@ export const importEvents = Command.make(
     const output = yield* Output;
     const directory = yield* DataFolder;
     const [{ importArchives }, { beginPhase }] = yield* Effect.promise(() =>
-      Promise.all([import("@heddle/replay/Import"), import("@heddle/replay/JobMeter")]),
+      Promise.all([import("@heddle/replay/archive/Import"), import("@heddle/replay/JobMeter")]),
     );
     // Looking may be done beside a running server.
     if (!dryRun) {

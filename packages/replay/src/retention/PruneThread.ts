@@ -2,7 +2,7 @@
 import { Context, type Effect, Layer } from "effect";
 import { RpcClient } from "effect/rpc";
 import { PruneThreadRpcs } from "./PruneThreadRpcs.ts";
-import { workerThread } from "./WorkerThread.ts";
+import { workerThread } from "../WorkerThread.ts";
 
 const makeClient = RpcClient.make(PruneThreadRpcs, { disableTracing: true });
 

@@ -6,7 +6,7 @@ import type { WorkerError } from "effect/workers/WorkerError";
 import type { ShadowService } from "./Shadow.ts";
 import type { ShadowOptions } from "./ShadowDatabase.ts";
 import { ShadowThreadRpcs } from "./ShadowThreadRpcs.ts";
-import { jobThread } from "./WorkerThread.ts";
+import { jobThread } from "../WorkerThread.ts";
 
 const died = (error: RpcClientError.RpcClientError | WorkerError) =>
   new StoreUnavailable({

@@ -2,7 +2,7 @@
 import { explainSqlError, writerLayer } from "@heddle/event-store/SqliteDatabase";
 import { Effect, Schema } from "effect";
 import { SqlClient } from "effect/sql";
-import { pageCounts } from "./DatabaseStats.ts";
+import { pageCounts } from "../database/DatabaseStats.ts";
 
 /** The database could not be rewritten, and is as it was. */
 export class NotVacuumed extends Schema.TaggedError<NotVacuumed>()("NotVacuumed", {

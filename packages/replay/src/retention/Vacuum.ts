@@ -3,8 +3,8 @@ import type { VacuumReport } from "@heddle/contracts/RetentionRpc";
 import type { JobProgress } from "@heddle/contracts/Jobs";
 import { Clock, Effect } from "effect";
 import type { SqlClient, SqlError } from "effect/sql";
-import { pageCounts } from "./DatabaseStats.ts";
-import { beginPhase } from "./JobMeter.ts";
+import { pageCounts } from "../database/DatabaseStats.ts";
+import { beginPhase } from "../JobMeter.ts";
 import type { Exclusively } from "./PruneStore.ts";
 import { inShortSteps } from "./ShortSteps.ts";
 

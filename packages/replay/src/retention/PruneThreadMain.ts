@@ -11,7 +11,7 @@ import { unreferencedBlobs } from "./BlobMarks.ts";
 import { receiptsAfter, shareOfReceipts } from "./PrunableReceipts.ts";
 import { chooseThreads, sharesOf } from "./PruneReads.ts";
 import { PruneThreadRpcs } from "./PruneThreadRpcs.ts";
-import { notReadable } from "./ReadThreadHandlers.ts";
+import { notReadable } from "../ReadThreadHandlers.ts";
 import { archiveThreads } from "./ThreadArchive.ts";
 
 const { filename } = Schema.decodeUnknownSync(Schema.Struct({ filename: Schema.String }))(workerData);

@@ -2,7 +2,7 @@
 import { Receipts } from "@heddle/event-store/Receipts";
 import { Clock, Effect } from "effect";
 import { SqlClient } from "effect/sql";
-import type { JobMeter } from "./JobMeter.ts";
+import type { JobMeter } from "../JobMeter.ts";
 import type { PruneParts } from "./PruneStore.ts";
 import { PruneThread } from "./PruneThread.ts";
 import { inShortSteps } from "./ShortSteps.ts";

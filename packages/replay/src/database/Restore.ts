@@ -22,7 +22,7 @@ import {
   inspectDatabase,
   removeDatabase,
 } from "./CopyDatabase.ts";
-import { importMarkFile } from "./ImportMark.ts";
+import { importMarkFile } from "../archive/ImportMark.ts";
 
 export interface RestoreRequest {
   readonly backup: string;

@@ -3,7 +3,7 @@ import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { Effect } from "effect";
 import type { SqlClient, SqlError } from "effect/sql";
 import { ARCHIVED, type ArchivedRow, columnsOf, type RowKind } from "./ArchiveFormat.ts";
-import { fromSqlValue, type SqlValue } from "./SqlValue.ts";
+import { fromSqlValue, type SqlValue } from "../rebuild/SqlValue.ts";
 
 const BATCH_ROWS = 5000;
 const BATCH_BYTES = 8 * 1024 * 1024;

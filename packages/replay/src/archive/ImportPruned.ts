@@ -5,7 +5,7 @@ import { HEADER_TABLES, threadParts } from "@heddle/event-store/ThreadRows";
 import { Effect } from "effect";
 import type { SqlClient, SqlError } from "effect/sql";
 import type { ArchivedRow } from "./ArchiveFormat.ts";
-import { receiptsAfter } from "./PrunableReceipts.ts";
+import { receiptsAfter } from "../retention/PrunableReceipts.ts";
 
 const STEP_ROWS = 1000;
 

@@ -7,8 +7,8 @@ import { blobsNamedIn } from "@heddle/event-store/BlobReferences";
 import { eventReads } from "@heddle/event-store/EventStore";
 import { Effect } from "effect";
 import type { SqlClient, SqlError } from "effect/sql";
-import { ArchiveDamaged, type ArchiveFileError, type ArchiveFileExists } from "./ArchiveErrors.ts";
-import { lineReader, openArchive, writeArchiveFile } from "./ArchiveFile.ts";
+import { ArchiveDamaged, type ArchiveFileError, type ArchiveFileExists } from "../archive/ArchiveErrors.ts";
+import { lineReader, openArchive, writeArchiveFile } from "../archive/ArchiveFile.ts";
 import {
   ARCHIVED,
   type ArchivedRow,
@@ -16,9 +16,9 @@ import {
   decodeLine,
   type Manifest,
   type RowKind,
-} from "./ArchiveFormat.ts";
-import { selectRows } from "./ArchiveReads.ts";
-import { archiveWriter, type ArchiveWriter } from "./ArchiveWriter.ts";
+} from "../archive/ArchiveFormat.ts";
+import { selectRows } from "../archive/ArchiveReads.ts";
+import { archiveWriter, type ArchiveWriter } from "../archive/ArchiveWriter.ts";
 
 const PAGE_ROWS = 100;
 

@@ -5,9 +5,9 @@ import { Effect, Schema } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
 import { checkDatabase, type DatabaseCheckOptions, isDamage, type Violation } from "./DatabaseCheck.ts";
 import { databaseStats, type DatabaseStats } from "./DatabaseStats.ts";
-import { unreferencedBlobs } from "./BlobMarks.ts";
-import { shareOfReceipts } from "./PrunableReceipts.ts";
-import { chooseThreads, sharesOf } from "./PruneReads.ts";
+import { unreferencedBlobs } from "../retention/BlobMarks.ts";
+import { shareOfReceipts } from "../retention/PrunableReceipts.ts";
+import { chooseThreads, sharesOf } from "../retention/PruneReads.ts";
 
 /** A database file cannot be looked at. */
 export class NotLookedAt extends Schema.TaggedError<NotLookedAt>()("NotLookedAt", {

@@ -6,7 +6,7 @@ import { blobsNamedIn, mayRefer } from "@heddle/event-store/BlobReferences";
 import { Effect } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
 import type { UnreferencedBlobs } from "./BlobMarks.ts";
-import type { JobMeter } from "./JobMeter.ts";
+import type { JobMeter } from "../JobMeter.ts";
 import type { PruneParts } from "./PruneStore.ts";
 import { inShortSteps } from "./ShortSteps.ts";
 

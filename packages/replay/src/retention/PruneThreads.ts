@@ -9,7 +9,7 @@ import { HEADER_TABLES, type RowCounts, threadParts } from "@heddle/event-store/
 import { Runner } from "@heddle/projections/Runner";
 import { Clock, Effect } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
-import type { JobMeter } from "./JobMeter.ts";
+import type { JobMeter } from "../JobMeter.ts";
 import { type ChosenThread, streamOf, whyKept } from "./PruneReads.ts";
 import type { PruneParts } from "./PruneStore.ts";
 import { inShortSteps } from "./ShortSteps.ts";

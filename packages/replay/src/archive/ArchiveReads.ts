@@ -4,7 +4,7 @@ import { onConnection, selectValues } from "@heddle/sql/OnConnection";
 import { Effect } from "effect";
 import type { SqlClient, SqlError } from "effect/sql";
 import { ARCHIVED, type ArchivedRow, columnsOf, type RowKind } from "./ArchiveFormat.ts";
-import { toSqlValue } from "./SqlValue.ts";
+import { toSqlValue } from "../rebuild/SqlValue.ts";
 
 const PAGE_ROWS = 500;
 const PAGE_BYTES = 4 * 1024 * 1024;
