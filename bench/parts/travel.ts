@@ -11,7 +11,7 @@ import { type Figure, type Part, percentile } from "../Figure.ts";
 import { millionEvents } from "../StoredDatabase.ts";
 import { latencies, openEngine } from "../support.ts";
 
-const READS = 200;
+const READS = 100;
 const threadId = ThreadId.make("t0");
 const limit = 100;
 
