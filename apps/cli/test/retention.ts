@@ -29,9 +29,9 @@ export class Sender {
   static async connect(heddle: Heddle): Promise<Sender> {
     const { port } = JSON.parse(readFileSync(join(heddle.dataDir, "server.json"), "utf8"));
     const token = readFileSync(join(heddle.dataDir, "token"), "utf8").trim();
-    const headers = { authorization: `Bearer ${token}` };
-    // Node's WebSocket takes headers, which the browsers' does not.
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/rpc`, { headers } as unknown as string[]);
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/rpc`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
     await new Promise((resolve, reject) => {
       socket.addEventListener("open", resolve);
       socket.addEventListener("error", reject);
@@ -138,10 +138,13 @@ export const createProject = (folder: string): Command => ({
 });
 
 /** Reads the database from outside. */
-export const look = <Row>(heddle: Heddle, statement: string): ReadonlyArray<Row> => {
+export const look = <Row extends object>(heddle: Heddle, statement: string): ReadonlyArray<Row> => {
   const database = new DatabaseSync(join(heddle.dataDir, "heddle.db"), { readOnly: true, timeout: 5000 });
   try {
-    return database.prepare(statement).all() as unknown as ReadonlyArray<Row>;
+    return database
+      .prepare(statement)
+      .all()
+      .map((row) => row as Row);
   } finally {
     database.close();
   }
