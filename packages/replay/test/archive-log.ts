@@ -114,7 +114,7 @@ export class LogMaker {
     this.#database.exec("COMMIT");
     // Who begins again under that name begins at the first version.
     this.#versions.delete(threadId);
-    if (this.#random() < 0.5) this.#createThread(threadId);
+    if (this.#random() < 0.5 || this.#threads.length === 0) this.#createThread(threadId);
   }
 
   pruneReceipts(): void {
