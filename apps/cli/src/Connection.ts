@@ -60,6 +60,8 @@ export const connectedOrAlone = <A, E, R>(
     const directory = yield* DataFolder;
     if ((yield* findServer(directory)) !== undefined) return yield* connected(use);
     yield* requireDatabase(directory);
+    // What is written for the data directory is nobody else's business.
+    process.umask(0o077);
     const { serverLayer, ServerAddress } = yield* Effect.promise(() => import("@heddle/server/Server"));
     const address = yield* Layer.build(serverLayer({ directory, port: 0, alone: true }));
     const { url, host, port } = Context.get(address, ServerAddress);
