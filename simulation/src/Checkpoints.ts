@@ -1,8 +1,36 @@
 /** Stands in for git, which is real processes: answers as a repository would, sometimes late, sometimes with an error. */
 import { CheckpointError, CheckpointStore } from "@heddle/checkpoints/CheckpointStore";
+import { WorktreeError, Worktrees } from "@heddle/checkpoints/Worktrees";
 import { refName } from "@heddle/checkpoints/Refs";
+import type { ThreadId } from "@heddle/contracts/Ids";
+import { FolderInWorktree } from "@heddle/orchestrator/Workspace";
 import { Effect, Layer } from "effect";
 import type { World } from "./World.ts";
+
+/** The `Worktrees` of a run: each thread's is at the same place whenever it is asked for. */
+export const worktrees = ({ dice }: World) => {
+  const maybe = <A>(operation: WorktreeError["operation"], threadId: ThreadId, answer: A) =>
+    Effect.suspend(() => {
+      if (dice.chance(0.1)) {
+        const reason = "git-failed";
+        const message = "git failed.";
+        return Effect.fail(new WorktreeError({ operation, threadId, reason, message, detail: "" }));
+      }
+      return Effect.as(Effect.sleep(dice.between(0, 40)), answer);
+    });
+  return Layer.merge(
+    Layer.succeed(Worktrees, {
+      make: ({ threadId, branch }) =>
+        maybe("make", threadId, {
+          branch: branch ?? `heddle/${threadId}`,
+          path: `/worktrees/${threadId}`,
+          baseCommit: "1".repeat(40),
+        }),
+      remove: ({ threadId }) => maybe("remove", threadId, { found: true, left: [] }),
+    }),
+    Layer.succeed(FolderInWorktree, (_, path) => Effect.succeed(path)),
+  );
+};
 
 /** The `CheckpointStore` of a run. */
 export const checkpoints = ({ dice }: World) => {

@@ -19,6 +19,7 @@ const WEIGHTS = {
   "thread.fork": 1,
   "thread.runtime-mode.set": 1,
   "thread.turn.start": 14,
+  "thread.queue.reorder": 2,
   "thread.turn.interrupt": 2,
   "thread.approval.respond": 4,
   "thread.user-input.respond": 3,
@@ -75,7 +76,7 @@ const inputOf = (world: World, type: ClientCommand["type"], commandId: string): 
     case "project.delete":
       return { type, commandId, projectId };
     case "thread.create":
-      return thread(commandId, threadId, projectId);
+      return { ...thread(commandId, threadId, projectId), ...(dice.chance(0.3) && { worktree: {} }) };
     case "thread.meta.update":
       return { type, commandId, threadId, title: `Renamed ${commandId}` };
     case "thread.delete":
@@ -102,6 +103,8 @@ const inputOf = (world: World, type: ClientCommand["type"], commandId: string): 
         dispatchMode: dice.pick(["start", "queue", "queue", "steer"]),
         createdAt: AT,
       };
+    case "thread.queue.reorder":
+      return { type, commandId, ...queuedOf(world) };
     case "thread.turn.interrupt":
     case "thread.session.stop":
       return { type, commandId, threadId, createdAt: AT };
@@ -129,6 +132,12 @@ const requestOf = ({ dice, requests }: World, kind: "approval" | "user-input") =
   const recent = requests.filter((request) => request.kind === kind).slice(-4);
   const { threadId, requestId } = dice.pick(recent) ?? { threadId: "t0", requestId: "request:none" };
   return { threadId, requestId };
+};
+
+/** One of the latest comes first. */
+const queuedOf = ({ dice, queued }: World) => {
+  const { threadId, turnId } = dice.pick(queued.slice(-4)) ?? { threadId: "t0", turnId: "turn:none" };
+  return { threadId, turnIds: [turnId] };
 };
 
 /** The same id with another body. */

@@ -13,7 +13,7 @@ import { RealFolder } from "@heddle/orchestrator/Workspace";
 import type { Reader } from "@heddle/event-store/SqliteDatabase";
 import { EndMarked } from "@heddle/providers/shared/ProcessTree";
 import { Effect, Layer } from "effect";
-import { checkpoints } from "./Checkpoints.ts";
+import { checkpoints, worktrees } from "./Checkpoints.ts";
 import { nothingClaimsToLive } from "./Laws.ts";
 import { scriptedAgents } from "./ScriptedAgent.ts";
 import type { World } from "./World.ts";
@@ -46,8 +46,11 @@ export const simulatedServer = (world: World, plants: Plants) => {
     Layer.provideMerge(agents),
     Layer.provideMerge(engine),
     Layer.provide(checkpoints(world)),
+    Layer.provide(worktrees(world)),
     Layer.provide(scriptedAgents(world)),
     Layer.provide(Layer.succeed(RealFolder, (path) => Effect.succeed(path))),
-    Layer.provide(Layer.succeed(EndMarked, (mark) => Effect.sync(() => (world.agents.delete(mark) ? 1 : 0)))),
+    Layer.provide(
+      Layer.succeed(EndMarked, ({ value }) => Effect.sync(() => (world.agents.delete(value) ? 1 : 0))),
+    ),
   );
 };

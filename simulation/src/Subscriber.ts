@@ -145,6 +145,10 @@ export class Subscriber {
   }
 
   #noteRequest(event: EventEnvelope): void {
+    if (event.eventType === "thread.turn-queued") {
+      const { threadId, turnId } = event.payload;
+      this.#world.queued.push({ threadId, turnId });
+    }
     if (event.eventType === "thread.approval-requested") {
       const { threadId, requestId } = event.payload;
       this.#world.requests.push({ threadId, requestId, kind: "approval" });

@@ -1,5 +1,5 @@
 /** All that outlives the server's process in a run: the disk, time, the clients' memories, the agents' processes. */
-import type { ApprovalRequestId, ThreadId } from "@heddle/contracts/Ids";
+import type { ApprovalRequestId, ThreadId, TurnId } from "@heddle/contracts/Ids";
 import { Dice } from "./Dice.ts";
 import { Disk } from "./Disk.ts";
 import { SimulatedClock } from "./SimulatedClock.ts";
@@ -17,6 +17,11 @@ export interface SeenRequest {
   readonly kind: "approval" | "user-input";
 }
 
+export interface SeenQueued {
+  readonly threadId: ThreadId;
+  readonly turnId: TurnId;
+}
+
 const BEGINNING = Date.UTC(2026, 0, 31, 12);
 
 export class World {
@@ -28,6 +33,8 @@ export class World {
   readonly broken: Array<Broken> = [];
   /** Requests that agents have made, as far as a client saw them. */
   readonly requests: Array<SeenRequest> = [];
+  /** Prompts that were queued, as far as a client saw them. */
+  readonly queued: Array<SeenQueued> = [];
   /** Agents that run: the session's id by the mark of its process. */
   readonly agents = new Map<string, string>();
   #ids = 0;

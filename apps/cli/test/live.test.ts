@@ -32,10 +32,13 @@ const snapshotWith = (messages: ReadonlyArray<Message> = []): ThreadSnapshot => 
     model: { provider: "demo" },
     branch: null,
     worktreePath: null,
+    worktree: null,
     runtimeMode: "approval-required",
     latestTurnId: null,
     forkedFrom: null,
     queuedTurns: [],
+    usage: null,
+    context: null,
     createdAt: at,
     updatedAt: at,
     archivedAt: null,
@@ -126,6 +129,37 @@ describe("the live transcript", () => {
     expect(printed(live(snapshotWith([begun])), [delta(3, "lo wor"), segment(6, "world", false)])).toBe(
       "demo\n  world\n",
     );
+  });
+
+  it("shows what a turn used, and that nothing is heard of it", () => {
+    const view = live();
+    const usage = { inputTokens: 12_300, cachedInputTokens: 6150, outputTokens: 940, costUsd: 0.1234 };
+    const text = printed(view, [
+      event("thread.turn-started", { threadId, turnId, turnCount: 1, messageId, startedAt: at }),
+      event("thread.session-set", {
+        threadId,
+        session: {
+          status: "running",
+          providerName: "demo",
+          providerSessionId: null,
+          providerThreadId: null,
+          activeTurnId: turnId,
+          lastError: null,
+          stalled: { since: at, waitsFor: "the tool: pnpm \u001B[2Jtest" },
+        },
+      }),
+      event("thread.turn-usage-recorded", { threadId, turnId, usage, threadUsage: usage, recordedAt: at }),
+      event("thread.turn-completed", {
+        threadId,
+        turnId,
+        status: "completed",
+        reason: null,
+        completedAt: later,
+      }),
+    ]);
+    expect(text).toMatch(/■ Nothing was heard since .+: it waits for the tool: pnpm\s+\^\[\[2Jtest\n/);
+    expect(text).not.toContain("\u001B[2J");
+    expect(text).toContain("✓ Turn 1 completed in 2.1 s · 12.3K tokens in (50% cached), 940 out, $0.12\n");
   });
 
   it("shows tools with what they printed, and how the turn ended", () => {
@@ -237,6 +271,7 @@ describe("the transcript of a thread", () => {
           userMessageId: null,
           assistantMessageId: messageId,
           reason: bad,
+          usage: null,
           startedAt: at,
           completedAt: later,
         },

@@ -143,6 +143,33 @@ describe("a thread", () => {
     expect((await heddle.run(["thread", "interrupt", threadId])).stderr).toContain("No turn is in progress.");
   });
 
+  it("lists the prompts that wait, gives them another order, and takes one back", async () => {
+    const threadId = await newThread();
+    const slow = heddle.start(["thread", "send", threadId, "[[say: begun]] [[ask: Go on?]]"]);
+    await slow.says("begun");
+    expect((await heddle.run(["thread", "queue", "list", threadId])).stdout).toBe("No prompt waits.\n");
+    const senders = [];
+    for (const word of ["one", "two", "three"]) {
+      const sender = heddle.start(["thread", "send", threadId, "--queue", `[[say: ${word}]]`]);
+      await sender.says("Queued");
+      senders.push(sender);
+    }
+    const texts = async () =>
+      (await heddle.json(["thread", "queue", "list", threadId])).map(({ text }: { text: string }) => text);
+    expect(await texts()).toEqual(["[[say: one]]", "[[say: two]]", "[[say: three]]"]);
+    const moved = await heddle.run(["thread", "queue", "move", threadId, "3", "1"]);
+    expect(moved).toMatchObject({ code: 0, stderr: "" });
+    expect(moved.stdout).toMatch(/^1 +\[\[say: three\]\]/m);
+    const withdrawn = await heddle.run(["thread", "queue", "withdraw", threadId, "2"]);
+    expect(withdrawn.stdout).toBe("✓ Withdrawn: [[say: one]]\n");
+    expect(await texts()).toEqual(["[[say: three]]", "[[say: two]]"]);
+    const nobody = await heddle.run(["thread", "queue", "move", threadId, "3", "1"]);
+    expect(nobody.code).toBe(1);
+    expect(nobody.stderr).toContain("There is no place 3: 2 wait.");
+    await heddle.run(["thread", "stop", threadId]);
+    for (const sender of [slow, ...senders]) expect((await sender.ended).code).toBe(1);
+  });
+
   it("takes a prompt from stdin, and one behind the turn that runs", async () => {
     const threadId = await newThread();
     const slow = heddle.start(["thread", "send", threadId, "-"], {
@@ -267,6 +294,33 @@ describe("a thread", () => {
       code: 1,
       stderr: expect.stringContaining(`There is no thread ${threadId}.`),
     });
+  });
+});
+
+describe("a thread with a worktree", () => {
+  it("says why there is none, and then where it is", async () => {
+    const bare = join(folder.path, "repository");
+    mkdirSync(bare);
+    const project = await heddle.json(["project", "add", bare]);
+    const begin = ["thread", "new", "--project", project.projectId, "--title", "Try it", "--worktree"];
+    const { threadId } = await heddle.json(begin);
+    const send = ["thread", "send", threadId, "--yes", "[[write: new.txt | new]]"];
+    expect(await heddle.run(send)).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("is in no git repository"),
+    });
+    expect((await heddle.run(["thread", "show", threadId])).stdout).toContain("no worktree: ");
+
+    gitRepository(bare);
+    expect((await heddle.run(send)).code).toBe(0);
+    const { stdout } = await heddle.run(["thread", "show", threadId]);
+    expect(stdout).toMatch(/branch heddle\/try-it-\w{4} · in \S+\/worktrees\/\S+\/repository/);
+    expect((await heddle.run(["events", "list", "--thread", threadId])).stdout).toContain(
+      "thread.worktree-made",
+    );
+    expect((await heddle.run([...begin, "--in", "."])).code).toBe(2);
+    expect((await heddle.run(["thread", "new", "--from", "main"], here())).code).toBe(2);
+    expect((await heddle.run(["project", "remove", project.projectId, "--yes"])).code).toBe(0);
   });
 });
 

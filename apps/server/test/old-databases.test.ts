@@ -33,6 +33,7 @@ const RELEASED_TOGETHER: ReadonlyArray<ReadonlyArray<string>> = [
   ],
   ["007_orchestration_blobs", "008_orchestration_quarantine", "009_orchestration_stream_snapshots"],
   ["010_orchestration_thread_moments", "011_orchestration_pruned"],
+  ["012_agents", "013_imported_files"],
 ];
 
 const samples = readdirSync(SAMPLES)

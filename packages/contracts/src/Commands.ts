@@ -17,6 +17,7 @@ import {
   Timestamp,
   Title,
   TurnCount,
+  WorktreeRequest,
 } from "./Model.ts";
 
 const command = <const Type extends string, const Fields extends Schema.Struct.Fields>(
@@ -49,6 +50,8 @@ export const ThreadCreate = command("thread.create", {
   model: ModelSelection,
   branch: Schema.NullOr(BranchName),
   worktreePath: Schema.NullOr(AbsolutePath),
+  /** Makes one for this thread; `worktreePath` is null then. */
+  worktree: Schema.optionalKey(WorktreeRequest),
   runtimeMode: Schema.optionalKey(RuntimeMode),
   createdAt: Timestamp,
 });
@@ -98,6 +101,12 @@ export const ThreadTurnStart = command("thread.turn.start", {
   createdAt: Timestamp,
 });
 
+/** The prompts that wait, in their new order; those that are not named come behind, as they stand. */
+export const ThreadQueueReorder = command("thread.queue.reorder", {
+  threadId: ThreadId,
+  turnIds: Schema.Array(TurnId).check(Schema.isMinLength(1), Schema.isMaxLength(50)),
+});
+
 export const ThreadTurnInterrupt = command("thread.turn.interrupt", {
   threadId: ThreadId,
   turnId: Schema.optionalKey(TurnId),
@@ -143,6 +152,7 @@ export const ClientCommand = Schema.Union([
   ThreadRuntimeModeSet,
   ThreadTurnStart,
   ThreadTurnInterrupt,
+  ThreadQueueReorder,
   ThreadApprovalRespond,
   ThreadUserInputRespond,
   ThreadCheckpointRevert,
@@ -156,8 +166,10 @@ export type ClientCommandInput = typeof ClientCommand.Encoded;
 export const SERVER_COMMAND_TYPES = [
   "thread.session.set",
   "thread.session.end",
+  "thread.session.stall",
   "thread.turn.begin",
   "thread.turn.complete",
+  "thread.turn.usage.record",
   "thread.turn.diff.complete",
   "thread.message.assistant.delta",
   "thread.message.assistant.complete",
@@ -169,4 +181,6 @@ export const SERVER_COMMAND_TYPES = [
   "thread.user-input.resolve",
   "thread.checkpoint.revert.complete",
   "thread.checkpoint.revert.fail",
+  "thread.worktree.made",
+  "thread.worktree.fail",
 ] as const;

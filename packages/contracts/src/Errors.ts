@@ -47,6 +47,7 @@ export const RejectionCode = Schema.Literals([
   "checkpoint-not-found",
   "revert-in-progress",
   "no-session",
+  "worktree-conflict",
 ]);
 export type RejectionCode = typeof RejectionCode.Type;
 
@@ -78,7 +79,7 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
 
 /** Something that was asked for by id is not there. */
 export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {
-  kind: Schema.Literals(["project", "thread", "checkpoint", "diff", "event", "blob", "command"]),
+  kind: Schema.Literals(["project", "thread", "checkpoint", "diff", "event", "blob", "command", "agent"]),
   id: Schema.String,
   message: Schema.String,
 }) {}

@@ -18,12 +18,14 @@ import {
   TurnId,
 } from "./Ids.ts";
 import {
+  AcceptedForSession,
   ActivityTone,
   ApprovalDecision,
   ApprovalKind,
   BlobRef,
   CheckpointFile,
   CheckpointStatus,
+  ContextUse,
   MessageRole,
   ModelSelection,
   ProjectScript,
@@ -31,7 +33,9 @@ import {
   RuntimeMode,
   Sequence,
   SessionStatus,
+  Stalled,
   StoredAttachment,
+  TokenUsage,
   TurnCount,
   TurnOutcome,
   UserInputQuestion,
@@ -49,6 +53,10 @@ export const SessionState = Schema.Struct({
   activeTurnId: Schema.NullOr(TurnId),
   lastError: Schema.NullOr(Schema.String),
   capabilities: key(ProviderCapabilities),
+  /** While the turn is not heard of. */
+  stalled: key(Stalled),
+  /** What a person accepted for as long as this session lasts. */
+  accepted: key(Schema.Array(AcceptedForSession)),
 });
 export type SessionState = typeof SessionState.Type;
 
@@ -110,6 +118,27 @@ export const EventPayloads = {
     branch: key(Schema.NullOr(Schema.String)),
     worktreePath: key(Schema.NullOr(Schema.String)),
   }),
+  /** A git worktree is to be made for the thread, which works nowhere else. Null: a name of the server's; where the project stands. */
+  "thread.worktree-requested": Schema.Struct({
+    threadId: ThreadId,
+    branch: Schema.NullOr(Schema.String),
+    from: Schema.NullOr(Schema.String),
+    createdAt: Schema.String,
+  }),
+  "thread.worktree-made": Schema.Struct({
+    threadId: ThreadId,
+    branch: Schema.String,
+    /** The project's folder in it. */
+    worktreePath: Schema.String,
+    baseCommit: Schema.String,
+    createdAt: Schema.String,
+  }),
+  /** It is still wanted: the next turn tries once more. */
+  "thread.worktree-failed": Schema.Struct({
+    threadId: ThreadId,
+    reason: Schema.String,
+    createdAt: Schema.String,
+  }),
   "thread.deleted": Schema.Struct({ threadId: ThreadId }),
   "thread.archived": Schema.Struct({ threadId: ThreadId }),
   "thread.unarchived": Schema.Struct({ threadId: ThreadId }),
@@ -163,6 +192,17 @@ export const EventPayloads = {
     completedAt: Schema.String,
   }),
   "thread.turn-diff-completed": Schema.Struct(Diffed),
+  /** What the turn has used so far, and the thread with it; a later one of the turn replaces it. */
+  "thread.turn-usage-recorded": Schema.Struct({
+    threadId: ThreadId,
+    turnId: TurnId,
+    usage: TokenUsage,
+    threadUsage: TokenUsage,
+    context: key(ContextUse),
+    recordedAt: Schema.String,
+  }),
+  /** The order of all prompts that wait. */
+  "thread.queue-reordered": Schema.Struct({ threadId: ThreadId, turnIds: Schema.Array(TurnId) }),
 
   "thread.approval-requested": Schema.Struct({
     threadId: ThreadId,

@@ -1,5 +1,6 @@
 /** The small vocabularies that commands, events and read models share (SPEC sections 2 and 7.3). */
 import { Schema, SchemaTransformation } from "effect";
+import { ApprovalRequestId } from "./Ids.ts";
 
 /** Sequence of an event: dense from 1 over the whole log. 0 stands before the first. */
 export const Sequence = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0));
@@ -23,6 +24,23 @@ export const AbsolutePath = Schema.String.check(
 );
 
 export const BranchName = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(500));
+
+/** What git may call a branch or a commit: printable, without spaces, and not to be taken for an option. */
+const GitName = Schema.String.check(
+  Schema.isMaxLength(500),
+  Schema.isPattern(/^[^-\s\p{C}][^\s\p{C}]*$/u, {
+    message: "Expected a name that git takes: no spaces or control characters, and no '-' at its beginning",
+  }),
+);
+
+/** A git worktree to be made for a thread, on a new branch of its own. */
+export const WorktreeRequest = Schema.Struct({
+  /** What the branch is called; a name is made from the title without it. */
+  branch: Schema.optionalKey(GitName),
+  /** The branch, tag or commit that it begins at; where the project stands without it. */
+  from: Schema.optionalKey(GitName),
+});
+export type WorktreeRequest = typeof WorktreeRequest.Type;
 
 /** What a person wrote: at most 1 Mi characters. */
 export const PromptText = Schema.String.check(Schema.isMaxLength(1_048_576));
@@ -196,3 +214,38 @@ export const ApprovalKind = Schema.Literals([
   "other",
 ]);
 export type ApprovalKind = typeof ApprovalKind.Type;
+
+const Tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0));
+
+/** What was used of a model, as the agent counts it. */
+export const TokenUsage = Schema.Struct({
+  /** All that was sent, cached included. */
+  inputTokens: Tokens,
+  cachedInputTokens: Tokens,
+  /** All that came back, reasoning included. */
+  outputTokens: Tokens,
+  /** Only where the agent says it: in US dollars. */
+  costUsd: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
+});
+export type TokenUsage = typeof TokenUsage.Type;
+
+/** How full the model's context is. */
+export const ContextUse = Schema.Struct({ usedTokens: Tokens, windowTokens: Schema.NullOr(Tokens) });
+export type ContextUse = typeof ContextUse.Type;
+
+/** A turn that nothing has been heard of for a while. */
+export const Stalled = Schema.Struct({
+  /** When the agent was last heard. */
+  since: Schema.String,
+  /** What the turn waits for, for a person: the agent, a tool of its, an answer. */
+  waitsFor: Schema.String,
+});
+export type Stalled = typeof Stalled.Type;
+
+/** What a person accepted for as long as the session lasts. */
+export const AcceptedForSession = Schema.Struct({
+  requestId: ApprovalRequestId,
+  kind: ApprovalKind,
+  title: Schema.String,
+});
+export type AcceptedForSession = typeof AcceptedForSession.Type;

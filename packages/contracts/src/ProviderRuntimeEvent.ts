@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect";
 import { ProviderItemId, ProviderSessionId, ProviderThreadId, ProviderTurnId } from "./Ids.ts";
-import { ApprovalKind, TurnOutcome, UserInputQuestion } from "./Model.ts";
+import { ApprovalKind, ContextUse, TokenUsage, TurnOutcome, UserInputQuestion } from "./Model.ts";
 
 /** What an agent can do beyond a plain turn. */
 export const ProviderCapabilities = Schema.Struct({
@@ -12,6 +12,8 @@ export const ProviderCapabilities = Schema.Struct({
   steer: Schema.Boolean,
   /** A session can go on in a new process. */
   resume: Schema.Boolean,
+  /** A session can go on in a copy of another thread's. Not said by versions before 0.2. */
+  fork: Schema.optionalKey(Schema.Boolean),
 });
 export type ProviderCapabilities = typeof ProviderCapabilities.Type;
 
@@ -109,6 +111,13 @@ export const RequestWithdrawn = Schema.Struct({
   requestKey: Schema.String,
 });
 
+/** What the turn has used so far, in all: it replaces what was said of the turn before. Comes before `turn.completed`. */
+export const UsageUpdated = Schema.Struct({
+  type: Schema.Literal("usage.updated"),
+  usage: TokenUsage,
+  context: Schema.optionalKey(ContextUse),
+});
+
 /** Something worth showing that ends nothing: a warning, a retry, an approval given by the runtime mode. */
 export const Notice = Schema.Struct({
   type: Schema.Literal("notice"),
@@ -131,6 +140,7 @@ export const ProviderRuntimeEvent = Schema.Union([
   ApprovalRequested,
   UserInputRequested,
   RequestWithdrawn,
+  UsageUpdated,
   Notice,
 ]).pipe(Schema.toTaggedUnion("type"));
 export type ProviderRuntimeEvent = typeof ProviderRuntimeEvent.Type;

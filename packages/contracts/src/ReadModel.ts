@@ -15,11 +15,13 @@ import {
   TurnId,
 } from "./Ids.ts";
 import {
+  AcceptedForSession,
   ActivityTone,
   ApprovalKind,
   BlobRef,
   CheckpointFile,
   CheckpointStatus,
+  ContextUse,
   MessageRole,
   ModelSelection,
   ProjectScript,
@@ -27,11 +29,14 @@ import {
   RuntimeMode,
   Sequence,
   SessionStatus,
+  Stalled,
   StoredAttachment,
+  TokenUsage,
   TurnCount,
   TurnStatus,
   UserInputQuestion,
 } from "./Model.ts";
+import { ProviderCapabilities } from "./ProviderRuntimeEvent.ts";
 
 const nullable = Schema.NullOr;
 
@@ -58,6 +63,20 @@ export const QueuedTurn = Schema.Struct({
 });
 export type QueuedTurn = typeof QueuedTurn.Type;
 
+/** The git worktree that is the thread's own. */
+export const ThreadWorktree = Schema.Struct({
+  state: Schema.Literals(["wanted", "made", "failed"]),
+  /** Null until it is made, unless it was asked for by name. */
+  branch: nullable(Schema.String),
+  /** What it was asked to begin at; null for where the project stood. */
+  from: nullable(Schema.String),
+  /** The commit that it began at. */
+  baseCommit: nullable(Schema.String),
+  /** Why it could not be made. */
+  reason: nullable(Schema.String),
+});
+export type ThreadWorktree = typeof ThreadWorktree.Type;
+
 const ThreadFields = {
   threadId: ThreadId,
   projectId: ProjectId,
@@ -65,10 +84,16 @@ const ThreadFields = {
   model: ModelSelection,
   branch: nullable(Schema.String),
   worktreePath: nullable(Schema.String),
+  /** Null where the thread has none of its own. */
+  worktree: nullable(ThreadWorktree),
   runtimeMode: RuntimeMode,
   latestTurnId: nullable(TurnId),
   forkedFrom: nullable(Schema.Struct({ threadId: ThreadId, turnCount: TurnCount })),
   queuedTurns: Schema.Array(QueuedTurn),
+  /** Of all its turns, those that were reverted too; null where no agent has said anything of it. */
+  usage: nullable(TokenUsage),
+  /** As the agent said it last. */
+  context: nullable(ContextUse),
   createdAt: Schema.String,
   updatedAt: Schema.String,
   archivedAt: nullable(Schema.String),
@@ -113,6 +138,11 @@ export const Session = Schema.Struct({
   providerThreadId: nullable(ProviderThreadId),
   activeTurnId: nullable(TurnId),
   lastError: nullable(Schema.String),
+  /** What the agent can do; null before it has started for the first time. */
+  capabilities: nullable(ProviderCapabilities),
+  stalled: nullable(Stalled),
+  /** What a person accepted for as long as it lasts; null for nothing. */
+  accepted: nullable(Schema.Array(AcceptedForSession)),
   updatedAt: Schema.String,
 });
 export type Session = typeof Session.Type;
@@ -125,6 +155,7 @@ export const Turn = Schema.Struct({
   userMessageId: nullable(MessageId),
   assistantMessageId: nullable(MessageId),
   reason: nullable(Schema.String),
+  usage: nullable(TokenUsage),
   startedAt: Schema.String,
   completedAt: nullable(Schema.String),
 });

@@ -36,6 +36,7 @@ const COMMANDS: {
     model: { provider: "codex", model: "gpt-5", options: { fast: true } },
     branch: null,
     worktreePath: null,
+    worktree: { branch: "feature", from: "v1.2^" },
     runtimeMode: "full-access",
     createdAt: AT,
   },
@@ -81,6 +82,12 @@ const COMMANDS: {
     dispatchMode: "queue",
     createdAt: AT,
   },
+  "thread.queue.reorder": {
+    type: "thread.queue.reorder",
+    commandId: "c",
+    threadId: "t",
+    turnIds: ["turn:2", "turn:1"],
+  },
   "thread.turn.interrupt": {
     type: "thread.turn.interrupt",
     commandId: "c",
@@ -118,12 +125,15 @@ const COMMANDS: {
 const OPTIONAL: Partial<Record<ClientCommandInput["type"], ReadonlyArray<string>>> = {
   "project.create": ["defaultModel"],
   "project.meta.update": ["title", "workspaceRoot", "defaultModel", "scripts"],
-  "thread.create": ["runtimeMode"],
+  "thread.create": ["worktree", "runtimeMode"],
   "thread.meta.update": ["title", "model", "branch", "worktreePath"],
   "thread.fork": ["title"],
   "thread.turn.start": ["model", "effort", "dispatchMode"],
   "thread.turn.interrupt": ["turnId"],
 };
+
+/** Those that take an object with none of the keys that they know. */
+const OPEN_FIELDS: ReadonlySet<string> = new Set(["answers", "worktree"]);
 
 const decode = Schema.decodeUnknownExit(ClientCommand);
 const roundTrip = (command: ClientCommand) =>
@@ -152,7 +162,7 @@ describe.each(Object.values(COMMANDS).map((command) => [command.type, command] a
     });
 
     it.each(fields)("with a %s of another kind is refused", (field) => {
-      assert.isFalse(taken({ ...command, [field]: { not: "this" } }) && field !== "answers");
+      assert.isFalse(taken({ ...command, [field]: { not: "this" } }) && !OPEN_FIELDS.has(field));
       assert.isFalse(taken({ ...command, [field]: 7.5 }));
     });
   },
@@ -180,6 +190,15 @@ describe("a client's command", () => {
     assert.isFalse(taken({ ...COMMANDS["thread.delete"], type: "thread.explode" }));
     assert.isFalse(taken({ commandId: "c", threadId: "t" }));
     assert.isFalse(taken(null));
+  });
+
+  it("names a worktree's branch and beginning by what git cannot take for an option", () => {
+    const withWorktree = (worktree: unknown) => taken({ ...COMMANDS["thread.create"], worktree });
+    assert.isTrue(withWorktree({}));
+    for (const name of ["", "--orphan", "a b", "a\0b", "x".repeat(501)]) {
+      assert.isFalse(withWorktree({ branch: name }), name);
+      assert.isFalse(withWorktree({ from: name }), name);
+    }
   });
 
   it("has no attachments where it says none", () => {

@@ -24,6 +24,7 @@ const TYPES = [
   "thread.deleted",
   "thread.message-sent",
   "thread.meta-updated",
+  "thread.queue-reordered",
   "thread.reverted",
   "thread.runtime-mode-set",
   "thread.session-set",
@@ -35,10 +36,14 @@ const TYPES = [
   "thread.turn-start-requested",
   "thread.turn-started",
   "thread.turn-steer-requested",
+  "thread.turn-usage-recorded",
   "thread.unarchived",
   "thread.user-input-requested",
   "thread.user-input-resolved",
   "thread.user-input-response-requested",
+  "thread.worktree-failed",
+  "thread.worktree-made",
+  "thread.worktree-requested",
 ];
 
 const envelope = {

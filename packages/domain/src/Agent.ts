@@ -1,10 +1,12 @@
 /** What the server records of an agent's work: the rules of the server's own commands. */
+import type { NewEvent } from "@heddle/contracts/Events";
+import type { TokenUsage } from "@heddle/contracts/Model";
 import { boundedFiles } from "./BoundedFiles.ts";
 import { accept, type Decision, reject } from "./Decision.ts";
 import type { ServerCommand } from "./ServerCommand.ts";
 import { threadDeleted, threadNotFound } from "./Thread.ts";
 import type { LiveThread, ThreadState } from "./ThreadState.ts";
-import { endings, expireRequests, sessionSet, startRequested } from "./Turn.ts";
+import { endings, expireRequests, heard, sessionSet, startRequested } from "./Turn.ts";
 
 export const decideAgent = (thread: ThreadState, command: ServerCommand, now: string): Decision => {
   switch (thread.status) {
@@ -30,6 +32,16 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
         ...(next ? startRequested(threadId, next) : []),
       );
     }
+    case "thread.session.stall": {
+      const { turnId, stalled } = command;
+      if (thread.activeTurn?.turnId !== turnId) return notInProgress;
+      return accept({
+        eventType: "thread.session-set",
+        payload: { threadId, session: { ...heard(thread), ...(stalled && { stalled }) } },
+      });
+    }
+    case "thread.turn.usage.record":
+      return recordUsage(thread, command, now);
     case "thread.turn.begin": {
       const requested = thread.requestedTurn;
       if (requested?.turnId !== command.turnId) {
@@ -45,7 +57,7 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
           eventType: "thread.session-set",
           payload: {
             threadId,
-            session: { ...thread.session, status: "running", activeTurnId: command.turnId, lastError: null },
+            session: { ...heard(thread), status: "running", activeTurnId: command.turnId, lastError: null },
           },
         },
       );
@@ -97,10 +109,10 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
         },
       });
     case "thread.activity.append": {
-      const { turnId, tone, kind, summary, detail } = command;
+      const { turnId, tone, kind, summary, detail, createdAt = now } = command;
       return accept({
         eventType: "thread.activity-appended",
-        payload: { threadId, turnId, tone, kind, summary, detail, createdAt: now },
+        payload: { threadId, turnId, tone, kind, summary, detail, createdAt },
       });
     }
     case "thread.approval.request": {
@@ -124,10 +136,13 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
       if (thread.openRequests.get(requestId)?.kind !== kind) {
         return reject("request-not-found", "No such request is open.");
       }
-      return accept({
-        eventType: `thread.${kind}-resolved`,
-        payload: { threadId, requestId, outcome, resolvedAt: now },
-      });
+      return accept(
+        {
+          eventType: `thread.${kind}-resolved`,
+          payload: { threadId, requestId, outcome, resolvedAt: now },
+        },
+        ...(outcome === "acceptForSession" ? acceptedForSession(thread, command) : []),
+      );
     }
     case "thread.checkpoint.revert.complete": {
       const { turnCount, files, skipped, safetyRef } = command;
@@ -156,17 +171,71 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
         eventType: "thread.checkpoint-revert-failed",
         payload: { threadId, turnCount: thread.revertingTo, reason: command.reason },
       });
+    case "thread.worktree.made": {
+      if (thread.worktree?.state !== "wanted") return noWorktreeWanted;
+      const { branch, worktreePath, baseCommit } = command;
+      return accept({
+        eventType: "thread.worktree-made",
+        payload: { threadId, branch, worktreePath, baseCommit, createdAt: now },
+      });
+    }
+    case "thread.worktree.fail":
+      if (thread.worktree?.state !== "wanted") return noWorktreeWanted;
+      return accept({
+        eventType: "thread.worktree-failed",
+        payload: { threadId, reason: command.reason, createdAt: now },
+      });
   }
 };
+
+const noWorktreeWanted = reject(
+  "worktree-conflict",
+  "The thread wants no worktree: it has one, or another folder was named.",
+);
 
 const noRevert = reject("checkpoint-not-found", "No revert to that checkpoint is under way.");
 
 type Of<Type extends ServerCommand["type"]> = Extract<ServerCommand, { type: Type }>;
 
+const notInProgress = reject("turn-not-found", "That turn is not in progress.");
+
+/** Beyond these, the oldest is shown no more; it holds all the same. */
+const MAX_ACCEPTED_SHOWN = 100;
+
+const acceptedForSession = (
+  { session, openRequests }: LiveThread,
+  { threadId, requestId }: Of<"thread.approval.resolve" | "thread.user-input.resolve">,
+): ReadonlyArray<NewEvent> => {
+  const act = openRequests.get(requestId)?.act;
+  if (!act) return [];
+  const accepted = [...(session.accepted ?? []), { requestId, ...act }].slice(-MAX_ACCEPTED_SHOWN);
+  return [{ eventType: "thread.session-set", payload: { threadId, session: { ...session, accepted } } }];
+};
+
+const nothingUsed: TokenUsage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0 };
+
+const recordUsage = (thread: LiveThread, command: Of<"thread.turn.usage.record">, now: string): Decision => {
+  const { threadId, turnId, usage, context } = command;
+  if (thread.activeTurn?.turnId !== turnId) return notInProgress;
+  const { total, ofTurn } = thread.usage ?? { total: nothingUsed, ofTurn: nothingUsed };
+  const before = thread.usage?.turnId === turnId ? ofTurn : nothingUsed;
+  const cost = (total.costUsd ?? 0) - (before.costUsd ?? 0) + (usage.costUsd ?? 0);
+  const threadUsage = {
+    inputTokens: total.inputTokens - before.inputTokens + usage.inputTokens,
+    cachedInputTokens: total.cachedInputTokens - before.cachedInputTokens + usage.cachedInputTokens,
+    outputTokens: total.outputTokens - before.outputTokens + usage.outputTokens,
+    ...((total.costUsd !== undefined || usage.costUsd !== undefined) && { costUsd: Math.max(cost, 0) }),
+  };
+  return accept({
+    eventType: "thread.turn-usage-recorded",
+    payload: { threadId, turnId, usage, threadUsage, ...(context && { context }), recordedAt: now },
+  });
+};
+
 const completeTurn = (thread: LiveThread, command: Of<"thread.turn.complete">, now: string): Decision => {
   const { threadId, turnId, status, reason } = command;
   const current = thread.activeTurn ?? thread.requestedTurn;
-  if (current?.turnId !== turnId) return reject("turn-not-found", "That turn is not in progress.");
+  if (current?.turnId !== turnId) return notInProgress;
   const failed = status === "error";
   const next = thread.queue[0];
   return accept(

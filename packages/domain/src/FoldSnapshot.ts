@@ -6,11 +6,13 @@
 import { SessionState } from "@heddle/contracts/Events";
 import { ApprovalRequestId, CommandId, MessageId, ProjectId, TurnId } from "@heddle/contracts/Ids";
 import {
+  ApprovalKind,
   BlobRef,
   CheckpointStatus,
   ModelSelection,
   RuntimeMode,
   StoredAttachment,
+  TokenUsage,
 } from "@heddle/contracts/Model";
 import { Schema } from "effect";
 import type { ProjectState } from "./Project.ts";
@@ -43,6 +45,7 @@ const QueuedTurn = Schema.Struct({
 const OpenRequest = Schema.Struct({
   kind: Schema.Literals(["approval", "user-input"]),
   questionIds: Schema.Array(Schema.String),
+  act: Schema.NullOr(Schema.Struct({ kind: ApprovalKind, title: Schema.String })),
   answered: Schema.Boolean,
 });
 
@@ -69,6 +72,14 @@ const LiveThread = Schema.Struct({
   ),
   revertingTo: Schema.NullOr(Schema.Int),
   session: SessionState,
+  usage: Schema.NullOr(Schema.Struct({ total: TokenUsage, turnId: TurnId, ofTurn: TokenUsage })),
+  worktree: Schema.NullOr(
+    Schema.Struct({
+      state: Schema.Literals(["wanted", "made"]),
+      branch: Schema.NullOr(Schema.String),
+      from: Schema.NullOr(Schema.String),
+    }),
+  ),
 });
 
 const Thread: Schema.Codec<ThreadState, unknown> = Schema.Union([
@@ -84,5 +95,5 @@ const snapshotOf = <State>(version: number, schema: Schema.Codec<State, unknown>
   return { version, toJson: Schema.encodeSync(codec), fromJson: Schema.decodeSync(codec) };
 };
 
-export const threadSnapshot: FoldSnapshot<ThreadState> = snapshotOf(1, Thread);
+export const threadSnapshot: FoldSnapshot<ThreadState> = snapshotOf(2, Thread);
 export const projectSnapshot: FoldSnapshot<ProjectState> = snapshotOf(1, Project);

@@ -32,6 +32,7 @@ export type Reaction =
   | { readonly kind: "checkpoint.revert"; readonly threadId: ThreadId; readonly turnCount: number }
   | { readonly kind: "session.stop"; readonly threadId: ThreadId }
   | { readonly kind: "thread.copy-history"; readonly threadId: ThreadId }
+  | { readonly kind: "worktree.make"; readonly threadId: ThreadId }
   | { readonly kind: "thread.clean-up"; readonly threadId: ThreadId }
   | { readonly kind: "project.clean-up"; readonly projectId: ProjectId };
 
@@ -58,6 +59,8 @@ export const reactionTo = (event: NewEvent): Reaction | undefined => {
       return event.payload.forkedFrom === null
         ? undefined
         : { kind: "thread.copy-history", threadId: event.payload.threadId };
+    case "thread.worktree-requested":
+      return { kind: "worktree.make", threadId: event.payload.threadId };
     case "thread.turn-start-requested": {
       const { threadId, turnId } = event.payload;
       return { kind: "turn.start", threadId, turnId };

@@ -16,7 +16,10 @@ import type {
   CheckpointFile,
   CheckpointStatus,
   RequestOutcome,
+  ContextUse,
+  Stalled,
   StoredAttachment,
+  TokenUsage,
   TurnOutcome,
   UserInputQuestion,
 } from "@heddle/contracts/Model";
@@ -42,6 +45,12 @@ export interface SessionEnd extends Base<"thread.session.end"> {
   readonly waiting: "withdraw" | "continue";
 }
 
+/** The turn is not heard of any more, or, with null, it is heard again. */
+export interface SessionStall extends Base<"thread.session.stall"> {
+  readonly turnId: TurnId;
+  readonly stalled: Stalled | null;
+}
+
 export interface TurnBegin extends Base<"thread.turn.begin"> {
   readonly turnId: TurnId;
 }
@@ -50,6 +59,13 @@ export interface TurnComplete extends Base<"thread.turn.complete"> {
   readonly turnId: TurnId;
   readonly status: TurnOutcome;
   readonly reason: string | null;
+}
+
+export interface TurnUsageRecord extends Base<"thread.turn.usage.record"> {
+  readonly turnId: TurnId;
+  /** Of the turn so far. */
+  readonly usage: TokenUsage;
+  readonly context?: ContextUse;
 }
 
 export interface TurnDiffComplete extends Base<"thread.turn.diff.complete"> {
@@ -92,6 +108,8 @@ export interface ActivityAppend extends Base<"thread.activity.append"> {
   readonly kind: string;
   readonly summary: string;
   readonly detail: Schema.Json;
+  /** Of what was done elsewhere; now, without it. */
+  readonly createdAt?: string;
 }
 
 export interface ApprovalRequest extends Base<"thread.approval.request"> {
@@ -129,11 +147,24 @@ export interface RevertFail extends Base<"thread.checkpoint.revert.fail"> {
   readonly reason: string;
 }
 
+/** The thread's own worktree is there. */
+export interface WorktreeMade extends Base<"thread.worktree.made"> {
+  readonly branch: string;
+  readonly worktreePath: string;
+  readonly baseCommit: string;
+}
+
+export interface WorktreeFail extends Base<"thread.worktree.fail"> {
+  readonly reason: string;
+}
+
 export type ServerCommand =
   | SessionSet
   | SessionEnd
+  | SessionStall
   | TurnBegin
   | TurnComplete
+  | TurnUsageRecord
   | TurnDiffComplete
   | AssistantDelta
   | AssistantComplete
@@ -144,7 +175,9 @@ export type ServerCommand =
   | UserInputRequest
   | UserInputResolve
   | RevertComplete
-  | RevertFail;
+  | RevertFail
+  | WorktreeMade
+  | WorktreeFail;
 
 const SERVER_TYPES: ReadonlySet<string> = new Set(SERVER_COMMAND_TYPES);
 

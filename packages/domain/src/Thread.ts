@@ -3,6 +3,7 @@ import type { ClientCommand } from "@heddle/contracts/Commands";
 import type { NewEvent } from "@heddle/contracts/Events";
 import type { CommandId, ThreadId } from "@heddle/contracts/Ids";
 import { TurnId } from "@heddle/contracts/Ids";
+import type { WorktreeRequest } from "@heddle/contracts/Model";
 import { accept, type Decision, reject } from "./Decision.ts";
 import { type ProjectState, requireLiveProject } from "./Project.ts";
 import { endings, sessionAlive, sessionSet, startRequested, turnInProgress } from "./Turn.ts";
@@ -77,20 +78,29 @@ const create = ({ thread, project, source }: ThreadContext, command: CreatingCom
     if (refused) return refused;
     const { threadId, projectId, title, model, branch, worktreePath, createdAt } = command;
     const runtimeMode = command.runtimeMode ?? "approval-required";
-    return accept({
-      eventType: "thread.created",
-      payload: {
-        threadId,
-        projectId,
-        title,
-        model,
-        branch,
-        worktreePath,
-        runtimeMode,
-        forkedFrom: null,
-        createdAt,
+    if (command.worktree && worktreePath !== null) {
+      return reject(
+        "worktree-conflict",
+        "Give worktreePath for a folder that is there, or worktree for one to be made, not both.",
+      );
+    }
+    return accept(
+      {
+        eventType: "thread.created",
+        payload: {
+          threadId,
+          projectId,
+          title,
+          model,
+          branch,
+          worktreePath,
+          runtimeMode,
+          forkedFrom: null,
+          createdAt,
+        },
       },
-    });
+      ...worktreeRequested(threadId, command.worktree, createdAt),
+    );
   }
   if (source === undefined || source.status === "absent") {
     return reject("thread-not-found", "There is no thread with that sourceThreadId.");
@@ -102,21 +112,47 @@ const create = ({ thread, project, source }: ThreadContext, command: CreatingCom
   if (command.turnCount > begun) {
     return reject("turn-not-found", `The thread has ${begun} ended turns; fork from 0 to ${begun}.`);
   }
-  const { projectId, model, branch, worktreePath, runtimeMode } = source;
-  return accept({
-    eventType: "thread.created",
-    payload: {
-      threadId: command.threadId,
-      projectId,
-      title: command.title ?? source.title,
-      model,
-      branch,
-      worktreePath,
-      runtimeMode,
-      forkedFrom: { threadId: command.sourceThreadId, turnCount: command.turnCount },
-      createdAt: command.createdAt,
+  const { projectId, model, runtimeMode } = source;
+  // A worktree of its own is not shared.
+  const { branch, worktreePath } = source.worktree ? { branch: null, worktreePath: null } : source;
+  return accept(
+    {
+      eventType: "thread.created",
+      payload: {
+        threadId: command.threadId,
+        projectId,
+        title: command.title ?? source.title,
+        model,
+        branch,
+        worktreePath,
+        runtimeMode,
+        forkedFrom: { threadId: command.sourceThreadId, turnCount: command.turnCount },
+        createdAt: command.createdAt,
+      },
     },
-  });
+    ...worktreeRequested(command.threadId, worktreeOfFork(source), command.createdAt),
+  );
+};
+
+const worktreeRequested = (
+  threadId: ThreadId,
+  request: WorktreeRequest | undefined,
+  createdAt: string,
+): ReadonlyArray<NewEvent> =>
+  request
+    ? [
+        {
+          eventType: "thread.worktree-requested",
+          payload: { threadId, branch: request.branch ?? null, from: request.from ?? null, createdAt },
+        },
+      ]
+    : [];
+
+/** It begins where the source's branch stands, or where that one was to begin. */
+const worktreeOfFork = ({ worktree }: LiveThread): WorktreeRequest | undefined => {
+  if (!worktree) return undefined;
+  const from = worktree.state === "made" ? worktree.branch : worktree.from;
+  return from === null ? {} : { from };
 };
 
 type LiveCommand = Exclude<ThreadCommand, CreatingCommand | { type: "thread.delete" }>;
@@ -133,6 +169,12 @@ const decideLive = (context: ThreadContext, thread: LiveThread, command: LiveCom
         return reject(
           "turn-in-progress",
           "The agent works in the present folder; change it when the turn has ended.",
+        );
+      }
+      if (payload.worktreePath !== undefined && thread.worktree?.state === "made") {
+        return reject(
+          "worktree-conflict",
+          "The thread works in a worktree of its own, which goes with it. Use another thread for another folder.",
         );
       }
       return accept({ eventType: "thread.meta-updated", payload });
@@ -153,6 +195,19 @@ const decideLive = (context: ThreadContext, thread: LiveThread, command: LiveCom
       });
     case "thread.turn.start":
       return startTurn(context, thread, command);
+    case "thread.queue.reorder": {
+      const { turnIds } = command;
+      const missing = turnIds.find((turnId) => !thread.queue.some((turn) => turn.turnId === turnId));
+      if (missing !== undefined) {
+        return reject("turn-not-found", `No prompt waits as ${missing}: it began, or it was withdrawn.`);
+      }
+      const named = new Set(turnIds);
+      const rest = thread.queue.flatMap(({ turnId }) => (named.has(turnId) ? [] : [turnId]));
+      return accept({
+        eventType: "thread.queue-reordered",
+        payload: { threadId, turnIds: [...named, ...rest] },
+      });
+    }
     case "thread.turn.interrupt":
       return interruptTurn(context, thread, command);
     case "thread.approval.respond": {

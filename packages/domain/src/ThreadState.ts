@@ -5,11 +5,13 @@
 import type { NewEvent, SessionState } from "@heddle/contracts/Events";
 import type { ApprovalRequestId, CommandId, MessageId, ProjectId, TurnId } from "@heddle/contracts/Ids";
 import type {
+  ApprovalKind,
   BlobRef,
   CheckpointStatus,
   ModelSelection,
   RuntimeMode,
   StoredAttachment,
+  TokenUsage,
 } from "@heddle/contracts/Model";
 
 export interface RequestedTurn {
@@ -47,6 +49,8 @@ export interface QueuedTurn extends RequestedTurn {
 export interface OpenRequest {
   readonly kind: "approval" | "user-input";
   readonly questionIds: ReadonlyArray<string>;
+  /** What an approval is for. */
+  readonly act: { readonly kind: ApprovalKind; readonly title: string } | null;
   /** A person has answered, and the agent does not have the answer yet. */
   readonly answered: boolean;
 }
@@ -74,6 +78,24 @@ export interface LiveThread {
   /** The turn count that a revert under way goes back to. */
   readonly revertingTo: number | null;
   readonly session: SessionState;
+  /** Null until an agent says something of it. */
+  readonly usage: ThreadUsage | null;
+  /** The git worktree that is the thread's own; null where it has none. */
+  readonly worktree: OwnWorktree | null;
+}
+
+export interface OwnWorktree {
+  readonly state: "wanted" | "made";
+  /** Null while it has no name. */
+  readonly branch: string | null;
+  readonly from: string | null;
+}
+
+/** Of all turns, and of the one that it was said of last: a turn's usage replaces what was said of it before. */
+export interface ThreadUsage {
+  readonly total: TokenUsage;
+  readonly turnId: TurnId;
+  readonly ofTurn: TokenUsage;
 }
 
 export type ThreadState = { readonly status: "absent" } | { readonly status: "deleted" } | LiveThread;
@@ -111,6 +133,8 @@ export const evolveThread = (state: ThreadState, event: NewEvent): ThreadState =
       turns: new Map(),
       revertingTo: null,
       session: noSession,
+      usage: null,
+      worktree: null,
     };
   }
   return state.status === "live" ? evolveLive(state, event) : state;
@@ -126,7 +150,17 @@ const evolveLive = (state: LiveThread, event: NewEvent): ThreadState => {
       return { ...state, archived: false };
     case "thread.meta-updated": {
       const { threadId: _, ...changed } = event.payload;
-      return { ...state, ...changed };
+      // A folder that a person names takes the place of the worktree that is not there.
+      return { ...state, ...changed, ...(changed.worktreePath !== undefined && { worktree: null }) };
+    }
+    case "thread.worktree-requested": {
+      const { branch, from } = event.payload;
+      return { ...state, worktree: { state: "wanted", branch, from } };
+    }
+    case "thread.worktree-made": {
+      const { branch, worktreePath } = event.payload;
+      const from = state.worktree?.from ?? null;
+      return { ...state, branch, worktreePath, worktree: { state: "made", branch, from } };
     }
     case "thread.runtime-mode-set":
       return { ...state, runtimeMode: event.payload.runtimeMode };
@@ -167,11 +201,17 @@ const evolveLive = (state: LiveThread, event: NewEvent): ThreadState => {
       return { ...state, turns: withEntry(state.turns, turnCount, { turnId, checkpoint: status }) };
     }
     case "thread.approval-requested":
-      return opened(state, event.payload.requestId, { kind: "approval", questionIds: [], answered: false });
+      return opened(state, event.payload.requestId, {
+        kind: "approval",
+        questionIds: [],
+        act: { kind: event.payload.kind, title: event.payload.title },
+        answered: false,
+      });
     case "thread.user-input-requested":
       return opened(state, event.payload.requestId, {
         kind: "user-input",
         questionIds: event.payload.questions.map((question) => question.id),
+        act: null,
         answered: false,
       });
     case "thread.approval-response-requested":
@@ -196,6 +236,19 @@ const evolveLive = (state: LiveThread, event: NewEvent): ThreadState => {
     }
     case "thread.session-set":
       return { ...state, session: event.payload.session };
+    case "thread.queue-reordered": {
+      const { turnIds } = event.payload;
+      const place = new Map(turnIds.map((turnId, index) => [turnId, index]));
+      const placeOf = ({ turnId }: QueuedTurn) => place.get(turnId) ?? turnIds.length;
+      return {
+        ...state,
+        queue: state.queue.toSorted((left, right) => placeOf(left) - placeOf(right)),
+      };
+    }
+    case "thread.turn-usage-recorded": {
+      const { turnId, usage, threadUsage } = event.payload;
+      return { ...state, usage: { total: threadUsage, turnId, ofTurn: usage } };
+    }
     default:
       return state;
   }

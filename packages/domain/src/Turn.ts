@@ -1,5 +1,5 @@
 /** How turns begin and end, which people's commands and agents' reports share. */
-import type { NewEvent } from "@heddle/contracts/Events";
+import type { NewEvent, SessionState } from "@heddle/contracts/Events";
 import type { ThreadId } from "@heddle/contracts/Ids";
 import type { SessionStatus, TurnOutcome } from "@heddle/contracts/Model";
 import type { DecidedEvent } from "./Decision.ts";
@@ -12,7 +12,13 @@ export const turnInProgress = (thread: LiveThread): boolean =>
 export const sessionAlive = ({ session }: LiveThread): boolean =>
   session.status !== "idle" && session.status !== "stopped";
 
-/** The session as it is when no turn runs in it. */
+/** The session, without a word on a turn that is not heard of. */
+export const heard = (thread: LiveThread): SessionState => {
+  const { stalled: _, ...session } = thread.session;
+  return session;
+};
+
+/** The session as it is when no turn runs in it: one that has ended has forgotten what it was allowed. */
 export const sessionSet = (
   thread: LiveThread,
   threadId: ThreadId,
@@ -20,8 +26,21 @@ export const sessionSet = (
   lastError: string | null,
 ): NewEvent => ({
   eventType: "thread.session-set",
-  payload: { threadId, session: { ...thread.session, status, activeTurnId: null, lastError } },
+  payload: {
+    threadId,
+    session: {
+      ...(status === "ready" ? heard(thread) : ended(thread)),
+      status,
+      activeTurnId: null,
+      lastError,
+    },
+  },
 });
+
+const ended = (thread: LiveThread): SessionState => {
+  const { accepted: _, ...session } = heard(thread);
+  return session;
+};
 
 /** The prompt enters the transcript, and its turn is asked for. */
 export const startRequested = (threadId: ThreadId, turn: QueuedTurn): ReadonlyArray<DecidedEvent> => {

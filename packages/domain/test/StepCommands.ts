@@ -80,6 +80,7 @@ const clientCommand = (
         model: modelFor(form),
         branch: form % 2 > 0 ? "main" : null,
         worktreePath: form % 4 > 2 ? "/srv/tree" : null,
+        ...(form % 6 > 3 && { worktree: form % 2 > 0 ? { branch: "feature", from: "main" } : {} }),
         ...(form > 8 && { runtimeMode: "full-access" }),
         createdAt: AT,
       };
@@ -130,6 +131,10 @@ const clientCommand = (
         ...(form % 3 > 0 && { dispatchMode: form % 3 === 1 ? "queue" : "steer" }),
         createdAt: AT,
       };
+    case "thread.queue.reorder": {
+      const waiting = thread?.queue.map(({ turnId }) => turnId) ?? [];
+      return { type, commandId, threadId, turnIds: waiting.toReversed().slice(0, 1 + (form % 3)) };
+    }
     case "thread.turn.interrupt":
       return {
         type,
@@ -207,6 +212,26 @@ const serverCommand = (
         turnStatus: form % 3 > 0 ? "interrupted" : "error",
         reason: "Over",
         waiting: form % 2 > 0 ? "withdraw" : "continue",
+      };
+    case "thread.session.stall":
+      return {
+        ...base,
+        type,
+        turnId: turnId ?? TurnId.make("turn:no"),
+        stalled: form % 3 > 0 ? { since: AT, waitsFor: "the agent" } : null,
+      };
+    case "thread.turn.usage.record":
+      return {
+        ...base,
+        type,
+        turnId: turnId ?? TurnId.make("turn:no"),
+        usage: {
+          inputTokens: 100 + form,
+          cachedInputTokens: form,
+          outputTokens: 10,
+          ...(form % 2 > 0 && { costUsd: form / 4 }),
+        },
+        ...(form % 3 > 0 && { context: { usedTokens: 110 + form, windowTokens: 1000 } }),
       };
     case "thread.turn.begin":
       return {
@@ -295,7 +320,7 @@ const serverCommand = (
         ...base,
         type,
         requestId: openRequest(thread, step),
-        outcome: form % 2 > 0 ? "accept" : "answered",
+        outcome: form % 3 === 0 ? "acceptForSession" : form % 2 > 0 ? "accept" : "answered",
       };
     case "thread.checkpoint.revert.complete":
       return {
@@ -308,5 +333,15 @@ const serverCommand = (
       };
     case "thread.checkpoint.revert.fail":
       return { ...base, type, reason: "A file is in the way." };
+    case "thread.worktree.made":
+      return {
+        ...base,
+        type,
+        branch: `heddle/${threadId}`,
+        worktreePath: `/srv/trees/${threadId}`,
+        baseCommit: "1".repeat(40),
+      };
+    case "thread.worktree.fail":
+      return { ...base, type, reason: "The repository has no commit." };
   }
 };

@@ -21,6 +21,7 @@ const CLIENT_WISHES = {
   "thread.fork": 4,
   "thread.runtime-mode.set": 4,
   "thread.turn.start": 70,
+  "thread.queue.reorder": 8,
   "thread.turn.interrupt": 20,
   "thread.approval.respond": 16,
   "thread.user-input.respond": 16,
@@ -31,8 +32,10 @@ const CLIENT_WISHES = {
 const SERVER_WISHES = {
   "thread.session.set": 16,
   "thread.session.end": 5,
+  "thread.session.stall": 12,
   "thread.turn.begin": 80,
   "thread.turn.complete": 70,
+  "thread.turn.usage.record": 30,
   "thread.turn.diff.complete": 60,
   "thread.message.assistant.delta": 32,
   "thread.message.assistant.complete": 16,
@@ -44,6 +47,8 @@ const SERVER_WISHES = {
   "thread.user-input.resolve": 16,
   "thread.checkpoint.revert.complete": 70,
   "thread.checkpoint.revert.fail": 10,
+  "thread.worktree.made": 10,
+  "thread.worktree.fail": 6,
 } as const satisfies Record<ServerCommand["type"], number>;
 
 export type Wish = ClientCommand["type"] | ServerCommand["type"];
@@ -95,6 +100,17 @@ export const play = (
     after?.(world, command, decision);
   }
   return world;
+};
+
+/** Of some random worlds the one in which the most turns stand: always the same, with rows for every table. */
+export const busyWorld = (maxLength: number): World => {
+  const worlds = fc.sample(randomSteps(maxLength), { numRuns: 20, seed: 3 }).map((random) => play(random));
+  const turnsIn = ({ threads }: World) =>
+    [...threads.values()].reduce(
+      (sum, thread) => sum + (thread.status === "live" ? thread.turns.size : 0),
+      0,
+    );
+  return worlds.reduce((best, world) => (turnsIn(world) > turnsIn(best) ? world : best));
 };
 
 const START = Date.UTC(2026, 1, 3);

@@ -5,6 +5,7 @@ import { SERVER_COMMAND_TYPES } from "@heddle/contracts/Commands";
 import { isServerCommand } from "../src/ServerCommand.ts";
 import {
   aThread,
+  AT,
   begins,
   done,
   event,
@@ -240,6 +241,19 @@ describe("what an agent says and does", () => {
           createdAt: NOW,
         }),
       );
+  });
+
+  it("has its own time where it was done elsewhere", () => {
+    const done = {
+      turnId: null,
+      tone: "tool",
+      kind: "tool.completed",
+      summary: "Ran ls",
+      detail: null,
+    } as const;
+    given(aThread)
+      .when(server({ type: "thread.activity.append", ...done, createdAt: AT }))
+      .gives(event("thread.activity-appended", { threadId: "t1", ...done, createdAt: AT }));
   });
 
   it("still counts in an archived thread and in a deleted project: it happened", () => {

@@ -234,7 +234,7 @@ describe("the random histories of these tests", () => {
       }
     }
     assert.deepStrictEqual([...types].toSorted(), [...EVENT_TYPES].toSorted());
-    assert.strictEqual(reactions.size, 12, [...reactions].join(" "));
+    assert.strictEqual(reactions.size, 13, [...reactions].join(" "));
   });
 
   it("make one command of a step in one world", () => {

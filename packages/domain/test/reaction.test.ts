@@ -31,6 +31,11 @@ const forked = event("thread.created", {
 /** Each event that asks for something in the world, what for, and in which lane that waits. */
 const REACTIONS: ReadonlyArray<readonly [event: NewEvent, reaction: Reaction, lane: string]> = [
   [forked, { kind: "thread.copy-history", threadId: t1 }, "thread/t1"],
+  [
+    event("thread.worktree-requested", { threadId: "t1", branch: null, from: null, createdAt: AT }),
+    { kind: "worktree.make", threadId: t1 },
+    "thread/t1",
+  ],
   [turnStartRequested("m1"), { kind: "turn.start", threadId: t1, turnId }, "thread/t1"],
   [
     event("thread.turn-steer-requested", { threadId: "t1", turnId, messageId: "m2", createdAt: AT }),
@@ -100,6 +105,8 @@ describe("a reaction", () => {
         "project.created",
         "project.meta-updated",
         "thread.meta-updated",
+        "thread.worktree-made",
+        "thread.worktree-failed",
         "thread.archived",
         "thread.unarchived",
         "thread.message-sent",
@@ -107,6 +114,8 @@ describe("a reaction", () => {
         "thread.turn-started",
         "thread.turn-completed",
         "thread.turn-diff-completed",
+        "thread.turn-usage-recorded",
+        "thread.queue-reordered",
         "thread.approval-requested",
         "thread.approval-resolved",
         "thread.user-input-requested",

@@ -16,6 +16,8 @@ import { migration as quarantine } from "./migrations/008_orchestration_quaranti
 import { migration as streamSnapshots } from "./migrations/009_orchestration_stream_snapshots.ts";
 import { migration as threadMoments } from "./migrations/010_orchestration_thread_moments.ts";
 import { migration as pruned } from "./migrations/011_orchestration_pruned.ts";
+import { migration as agents } from "./migrations/012_agents.ts";
+import { migration as importedFiles } from "./migrations/013_imported_files.ts";
 
 export interface Migration {
   readonly name: string;
@@ -35,6 +37,8 @@ export const MIGRATIONS: ReadonlyArray<Migration> = [
   streamSnapshots,
   threadMoments,
   pruned,
+  agents,
+  importedFiles,
 ];
 
 /** The database's history is not the one this version of Heddle knows. Nothing was changed. */

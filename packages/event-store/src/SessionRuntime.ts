@@ -40,6 +40,11 @@ export class SessionRuntime extends Context.Service<
       providerSessionId: ProviderSessionId,
       status: SessionRuntimeStatus,
     ) => Effect.Effect<void, SqlError.SqlError>;
+    /** With what the session goes on in a new process; null where it cannot. */
+    readonly setCursor: (
+      providerSessionId: ProviderSessionId,
+      resumeCursor: Schema.Json,
+    ) => Effect.Effect<void, SqlError.SqlError>;
     /** After a revert, no session may go on with what it remembers of the thread. */
     readonly forgetCursors: (threadId: ThreadId) => Effect.Effect<void, SqlError.SqlError>;
     /** The thread's latest session, if it ever had one. */
@@ -86,6 +91,10 @@ export class SessionRuntime extends Context.Service<
             (at) => sql`UPDATE provider_session_runtime SET status = ${status}, last_seen_at = ${at}
               WHERE provider_session_id = ${providerSessionId}`,
           ).pipe(Effect.asVoid, sql.withTransaction),
+        setCursor: (providerSessionId, resumeCursor) =>
+          sql`UPDATE provider_session_runtime
+            SET resume_cursor_json = ${resumeCursor === null ? null : JSON.stringify(resumeCursor)}
+            WHERE provider_session_id = ${providerSessionId}`.pipe(Effect.asVoid, sql.withTransaction),
         forgetCursors: (threadId) =>
           sql`UPDATE provider_session_runtime SET resume_cursor_json = NULL WHERE thread_id = ${threadId}`.pipe(
             Effect.asVoid,

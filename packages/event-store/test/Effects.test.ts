@@ -25,7 +25,7 @@ const claimAll = Effect.flatMap(Effects, (effects) =>
 );
 /** Kinds of what is claimed. */
 const claim = Effect.map(claimAll, (claimed) => claimed.map((effect) => effect.kind));
-const nextDue = Effect.flatMap(Effects, (effects) => effects.nextDue);
+const nextDue = Effect.flatMap(Effects, (effects) => effects.nextDue("worker"));
 
 /** Claims one effect, which there is. */
 const claimOne = Effect.flatMap(claimAll, ([first]) =>
@@ -59,7 +59,12 @@ describe("an effect", () => {
       });
       yield* insert(effect);
       const claimed = yield* claimOne;
-      assert.deepStrictEqual(claimed, { ...effect, effectId: claimed.effectId, attempts: 1 });
+      assert.deepStrictEqual(claimed, {
+        ...effect,
+        effectId: claimed.effectId,
+        owner: "worker",
+        attempts: 1,
+      });
       assert.deepStrictEqual(yield* stored("a"), {
         status: "claimed",
         attempts: 1,
@@ -116,10 +121,10 @@ describe("a lane", () => {
       yield* insert(wanted("a", "one"), wanted("b", "one"), wanted("c", "one"));
       const done: Array<string> = [];
       for (let left = 3; left > 0; left -= 1) {
-        const { effectId, kind } = yield* claimOne;
+        const claimed = yield* claimOne;
         assert.deepStrictEqual(yield* claim, [], "the lane is taken");
-        yield* effects.complete(effectId, "ok");
-        done.push(kind);
+        yield* effects.complete(claimed, "ok");
+        done.push(claimed.kind);
       }
       assert.deepStrictEqual(done, ["a", "b", "c"]);
       assert.deepStrictEqual(yield* claim, []);
@@ -141,7 +146,7 @@ describe("a lane", () => {
         first.map(({ kind }) => kind),
         ["a1", "b1"],
       );
-      yield* effects.complete(first[1]?.effectId ?? 0, "ok");
+      yield* effects.complete({ effectId: first[1]?.effectId ?? 0, owner: "worker" }, "ok");
       assert.deepStrictEqual(yield* claim, ["b2"]);
     }).pipe(Effect.provide(freshStore)),
   );
@@ -174,7 +179,7 @@ describe("an effect that was carried out", () => {
     Effect.gen(function* () {
       const effects = yield* Effects;
       yield* insert(wanted("a", "one"));
-      yield* effects.complete((yield* claimOne).effectId, "started");
+      yield* effects.complete(yield* claimOne, "started");
       assert.deepStrictEqual(yield* stored("a"), {
         status: "done",
         attempts: 1,
@@ -191,7 +196,7 @@ describe("an effect that was carried out", () => {
       Effect.gen(function* () {
         const effects = yield* Effects;
         yield* insert(wanted("a", "one"), wanted("b", "one"));
-        yield* effects.retry((yield* claimOne).effectId, 500, "refused");
+        yield* effects.retry(yield* claimOne, 500, "refused");
         assert.deepInclude(yield* stored("a"), { status: "pending", outcome: "refused", lease_owner: null });
         assert.deepStrictEqual(yield* claim, []);
         yield* TestClock.setTime(500);
@@ -204,7 +209,7 @@ describe("an effect that was carried out", () => {
     Effect.gen(function* () {
       const effects = yield* Effects;
       yield* insert(wanted("a", "one"), wanted("b", "one"));
-      yield* effects.bury((yield* claimOne).effectId, "no such agent");
+      yield* effects.bury(yield* claimOne, "no such agent");
       assert.deepInclude(yield* stored("a"), { status: "dead", outcome: "no such agent", lease_owner: null });
       assert.deepStrictEqual(yield* claim, ["b"]);
     }).pipe(Effect.provide(freshStore)),
@@ -218,9 +223,9 @@ describe("at a start", () => {
       Effect.gen(function* () {
         const effects = yield* Effects;
         yield* insert(wanted("a", "one"), wanted("b", "one"), wanted("done", "two"), wanted("dead", "three"));
-        for (const { effectId, kind } of yield* claimAll) {
-          if (kind === "done") yield* effects.complete(effectId, "ok");
-          if (kind === "dead") yield* effects.bury(effectId, "no");
+        for (const claimed of yield* claimAll) {
+          if (claimed.kind === "done") yield* effects.complete(claimed, "ok");
+          if (claimed.kind === "dead") yield* effects.bury(claimed, "no");
         }
         yield* effects.releaseClaims;
         assert.deepInclude(yield* stored("a"), {
@@ -238,6 +243,73 @@ describe("at a start", () => {
   );
 });
 
+describe("a lease", () => {
+  const claimAs = (owner: string) =>
+    Effect.flatMap(Effects, (effects) => effects.claim({ owner, leaseMillis: 1000, limit: 100 }));
+  const kindsFor = (owner: string) =>
+    Effect.map(claimAs(owner), (claimed) => claimed.map(({ kind }) => kind));
+
+  it.effect("keeps others away until it expires, and then another takes the effect over", () =>
+    Effect.gen(function* () {
+      yield* insert(wanted("a", "one"), wanted("b", "one"));
+      assert.deepStrictEqual(yield* kindsFor("first"), ["a"]);
+      yield* TestClock.setTime(999);
+      assert.deepStrictEqual(yield* kindsFor("second"), []);
+      yield* TestClock.setTime(1000);
+      const [taken] = yield* claimAs("second");
+      assert.deepInclude(taken, { kind: "a", owner: "second", attempts: 2 });
+      assert.deepInclude(yield* stored("a"), { lease_owner: "second", lease_until: 2000 });
+    }).pipe(Effect.provide(freshStore)),
+  );
+
+  it.effect("is renewed for all that its owner has, and for nothing else", () =>
+    Effect.gen(function* () {
+      const effects = yield* Effects;
+      yield* insert(wanted("a", "one"), wanted("waits", "one"), wanted("other", "two"));
+      const other = (yield* claimAs("second")).find(({ kind }) => kind === "other");
+      assert.isDefined(other);
+      const [a] = yield* claimAs("first");
+      assert.isUndefined(a, "both lanes are the second's");
+      yield* TestClock.setTime(600);
+      assert.deepStrictEqual(yield* effects.renew({ owner: "first", leaseMillis: 1000 }), new Set());
+      const kept = yield* effects.renew({ owner: "second", leaseMillis: 1000 });
+      assert.strictEqual(kept.size, 2);
+      assert.isTrue(kept.has(other.effectId));
+      assert.deepInclude(yield* stored("a"), { lease_until: 1600 });
+      assert.deepInclude(yield* stored("waits"), { status: "pending", lease_until: null });
+      yield* TestClock.setTime(1599);
+      assert.deepStrictEqual(yield* kindsFor("first"), []);
+    }).pipe(Effect.provide(freshStore)),
+  );
+
+  it.effect("that went to another is not settled by the one who had it", () =>
+    Effect.gen(function* () {
+      const effects = yield* Effects;
+      yield* insert(wanted("a", "one"));
+      const [had] = yield* claimAs("first");
+      assert.isDefined(had);
+      yield* TestClock.setTime(1000);
+      yield* claimAs("second");
+      yield* effects.complete(had, "too late");
+      yield* effects.retry(had, 0, "too late");
+      yield* effects.bury(had, "too late");
+      assert.deepInclude(yield* stored("a"), { status: "claimed", lease_owner: "second", outcome: null });
+    }).pipe(Effect.provide(freshStore)),
+  );
+
+  it.effect("that expired is not taken over by the one who has it: it carries the effect out still", () =>
+    Effect.gen(function* () {
+      const effects = yield* Effects;
+      yield* insert(wanted("a", "one"));
+      yield* claimAs("first");
+      yield* TestClock.setTime(5000);
+      assert.deepStrictEqual(yield* kindsFor("first"), []);
+      assert.isNull(yield* effects.nextDue("first"));
+      assert.strictEqual(yield* effects.nextDue("second"), 1000);
+    }).pipe(Effect.provide(freshStore)),
+  );
+});
+
 describe("after a claim of which it is not known whether it stood", () => {
   it.effect("effects are open again, but for those that are being carried out", () =>
     Effect.gen(function* () {
@@ -246,10 +318,12 @@ describe("after a claim of which it is not known whether it stood", () => {
       const claimed = yield* claimAll;
       const [a, b] = claimed;
       assert.isDefined(b);
-      yield* effects.releaseLost(a ? [a.effectId] : []);
+      yield* effects.releaseLost("worker", a ? [a.effectId] : []);
       assert.deepInclude(yield* stored("a"), { status: "claimed" });
       assert.deepInclude(yield* stored("b"), { status: "pending", lease_owner: null });
-      yield* effects.releaseLost([]);
+      yield* effects.releaseLost("another", []);
+      assert.deepInclude(yield* stored("a"), { status: "claimed" });
+      yield* effects.releaseLost("worker", []);
       assert.deepInclude(yield* stored("a"), { status: "pending" });
     }).pipe(Effect.provide(freshStore)),
   );
@@ -269,10 +343,10 @@ describe("the next due time", () => {
       yield* TestClock.setTime(300);
       const a = yield* claimOne;
       assert.isNull(yield* nextDue, "both lanes are taken");
-      yield* effects.complete(a.effectId, "ok");
+      yield* effects.complete(a, "ok");
       assert.strictEqual(yield* nextDue, 100, "overdue");
-      yield* effects.complete((yield* claimOne).effectId, "ok");
-      yield* effects.retry(b.effectId, (yield* Clock.currentTimeMillis) + 1000, "busy");
+      yield* effects.complete(yield* claimOne, "ok");
+      yield* effects.retry(b, (yield* Clock.currentTimeMillis) + 1000, "busy");
       assert.strictEqual(yield* nextDue, 1300);
     }).pipe(Effect.provide(freshStore)),
   );

@@ -23,6 +23,7 @@ describe("the rows of a thread", () => {
       const names = tables.map(({ name }) => name);
       assert.includeMembers(names, [
         "checkpoint_diff_blobs",
+        "imported_files",
         "orchestration_thread_moments",
         "projection_threads",
         "projection_thread_messages",

@@ -43,6 +43,8 @@ describe("migrate", () => {
         "009_orchestration_stream_snapshots",
         "010_orchestration_thread_moments",
         "011_orchestration_pruned",
+        "012_agents",
+        "013_imported_files",
       ]);
       const { ledger } = yield* contents;
       assert.deepStrictEqual(

@@ -11,6 +11,7 @@ import { plansOf, scans } from "./Plans.ts";
 import { freshDatabase, freshStore } from "./support.ts";
 
 const ids = Array.from({ length: 300 }, (_, index) => CommandId.make(`c${index}`));
+const claim = { effectId: 1, owner: "worker" };
 const threadId = ThreadId.make("t1");
 
 type Call = Effect.Effect<unknown, unknown, EventStore | Receipts | DiffBlobs | SessionRuntime | Effects>;
@@ -37,15 +38,19 @@ const READS: Readonly<Record<string, Call>> = {
   "SessionRuntime.setStatus": Effect.flatMap(SessionRuntime, (runtime) =>
     runtime.setStatus(ProviderSessionId.make("s1"), "stopped"),
   ),
-  "Effects.complete": Effect.flatMap(Effects, (effects) => effects.complete(1, "ok")),
-  "Effects.retry": Effect.flatMap(Effects, (effects) => effects.retry(1, 0, "busy")),
+  "SessionRuntime.setCursor": Effect.flatMap(SessionRuntime, (runtime) =>
+    runtime.setCursor(ProviderSessionId.make("s1"), null),
+  ),
+  "Effects.complete": Effect.flatMap(Effects, (effects) => effects.complete(claim, "ok")),
+  "Effects.retry": Effect.flatMap(Effects, (effects) => effects.retry(claim, 0, "busy")),
 };
 
 const EFFECTS: Readonly<Record<string, Call>> = {
   "Effects.claim": Effect.flatMap(Effects, (effects) =>
     effects.claim({ owner: "worker", leaseMillis: 1, limit: 64 }),
   ),
-  "Effects.nextDue": Effect.flatMap(Effects, (effects) => effects.nextDue),
+  "Effects.nextDue": Effect.flatMap(Effects, (effects) => effects.nextDue("worker")),
+  "Effects.renew": Effect.flatMap(Effects, (effects) => effects.renew({ owner: "worker", leaseMillis: 1 })),
   "Effects.releaseClaims": Effect.flatMap(Effects, (effects) => effects.releaseClaims),
 };
 

@@ -3,7 +3,7 @@
  * rows and its `snapshotSequence` belong together.
  */
 import { NotFound } from "@heddle/contracts/Errors";
-import type { ProjectId, ThreadId } from "@heddle/contracts/Ids";
+import type { ProjectId, ThreadId, TurnId } from "@heddle/contracts/Ids";
 import type {
   LaggingProjector,
   Message,
@@ -49,6 +49,26 @@ export interface ThreadPage {
   readonly before?: number;
 }
 
+export interface SaidBefore {
+  readonly threadId: ThreadId;
+  /** The turn whose messages are left out. */
+  readonly turnId: TurnId;
+  /** Of messages, and of each one's text. */
+  readonly limit: number;
+  readonly characters: number;
+}
+
+/** A message as somebody who was not there is told of it. */
+export interface SaidMessage {
+  readonly role: Message["role"];
+  /** Its beginning. */
+  readonly text: string;
+  /** Whether there is more of it. */
+  readonly cut: boolean;
+  /** Names of its attachments. */
+  readonly attachments: ReadonlyArray<string>;
+}
+
 export interface UnsettledThread {
   readonly threadId: ThreadId;
   /** The turn that claims to run. */
@@ -73,6 +93,13 @@ export class Queries extends Context.Service<
       threadId: ThreadId,
       turnCount: number,
     ) => Effect.Effect<ReadonlyArray<Message>, ReadFailure>;
+    /** What was said in a thread outside of a turn: its newest messages, newest first, and how many there are. */
+    readonly saidBefore: (
+      request: SaidBefore,
+    ) => Effect.Effect<
+      { readonly newest: ReadonlyArray<SaidMessage>; readonly total: number },
+      SqlError.SqlError
+    >;
     /** Threads of a project that are not deleted. */
     readonly threadsOf: (projectId: ProjectId) => Effect.Effect<ReadonlyArray<ThreadId>, ReadFailure>;
     /** Threads that claim a live session, a running turn or an open request: after a start, none of them is true. */
@@ -277,6 +304,28 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
             SELECT turn_id FROM projection_thread_turns WHERE thread_id = ${threadId} AND turn_count <= ${turnCount}
           )) ORDER BY sequence`,
       ),
+    saidBefore: ({ threadId, turnId, limit, characters }) =>
+      sql.withTransaction(
+        Effect.gen(function* () {
+          const of = sql`thread_id = ${threadId} AND turn_id IS NOT ${turnId}`;
+          const rows = yield* sql<SaidRow>`
+            SELECT role, substr(text, 1, ${characters}) AS text,
+              full_text_json IS NOT NULL OR length(text) > ${characters} AS cut,
+              (SELECT json_group_array(json_extract(value, '$.name')) FROM json_each(attachments_json)) AS names
+            FROM projection_thread_messages WHERE ${of} ORDER BY sequence DESC LIMIT ${limit}`;
+          const [count] = yield* sql<{ total: number }>`
+            SELECT count(*) AS total FROM projection_thread_messages WHERE ${of}`;
+          return {
+            newest: rows.map(({ role, text, cut, names }) => ({
+              role,
+              text,
+              cut: cut === 1,
+              attachments: JSON.parse(names) as ReadonlyArray<string>,
+            })),
+            total: count?.total ?? 0,
+          };
+        }),
+      ),
     threadsOf: (projectId) =>
       sql<{ threadId: ThreadId }>`SELECT thread_id AS "threadId" FROM projection_threads
         WHERE project_id = ${projectId} AND deleted_at IS NULL ORDER BY thread_id`.pipe(
@@ -299,6 +348,13 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
       select(sql, projectRows, sql`WHERE project_id = ${projectId}`).pipe(Effect.map((rows) => rows[0])),
   };
 };
+
+interface SaidRow {
+  readonly role: Message["role"];
+  readonly text: string;
+  readonly cut: 0 | 1;
+  readonly names: string;
+}
 
 /** Rows by their thread, in the order in which they came. */
 const byThread = <Row extends { readonly threadId: ThreadId }>(rows: ReadonlyArray<Row>) => {

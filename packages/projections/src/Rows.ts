@@ -11,16 +11,22 @@ import {
   QueuedTurn,
   Session,
   ThreadSummary,
+  ThreadWorktree,
   Turn,
 } from "@heddle/contracts/ReadModel";
 import {
+  AcceptedForSession,
   BlobRef,
   CheckpointFile,
+  ContextUse,
   ModelSelection,
   ProjectScript,
+  Stalled,
   StoredAttachment,
+  TokenUsage,
   UserInputQuestion,
 } from "@heddle/contracts/Model";
+import { ProviderCapabilities } from "@heddle/contracts/ProviderRuntimeEvent";
 import { Effect, Schema } from "effect";
 import type { SqlClient, Statement } from "effect/sql";
 
@@ -85,6 +91,9 @@ export const threadRows = readTable<ThreadHead>(
     latestTurnId: "latest_turn_id",
     forkedFrom: "forked_from_json",
     queuedTurns: "queued_turns_json",
+    usage: "usage_json",
+    context: "context_json",
+    worktree: "worktree_json",
     createdAt: "created_at",
     updatedAt: "updated_at",
     archivedAt: "archived_at",
@@ -95,6 +104,9 @@ export const threadRows = readTable<ThreadHead>(
     model: json(ModelSelection),
     forkedFrom: Schema.NullOr(json(threadFields.forkedFrom.members[0])),
     queuedTurns: json(Schema.Array(QueuedTurn)),
+    usage: Schema.NullOr(json(TokenUsage)),
+    context: Schema.NullOr(json(ContextUse)),
+    worktree: Schema.NullOr(json(ThreadWorktree)),
   }),
 );
 
@@ -147,9 +159,17 @@ export const sessionRows = readTable<Session>(
     providerThreadId: "provider_thread_id",
     activeTurnId: "active_turn_id",
     lastError: "last_error",
+    capabilities: "capabilities_json",
+    stalled: "stalled_json",
+    accepted: "accepted_json",
     updatedAt: "updated_at",
   },
-  Session,
+  Schema.Struct({
+    ...Session.fields,
+    capabilities: Schema.NullOr(json(ProviderCapabilities)),
+    stalled: Schema.NullOr(json(Stalled)),
+    accepted: Schema.NullOr(json(Schema.Array(AcceptedForSession))),
+  }),
 );
 
 export const turnRows = readTable<Turn>(
@@ -162,10 +182,11 @@ export const turnRows = readTable<Turn>(
     userMessageId: "user_message_id",
     assistantMessageId: "assistant_message_id",
     reason: "reason",
+    usage: "usage_json",
     startedAt: "started_at",
     completedAt: "completed_at",
   },
-  Turn,
+  Schema.Struct({ ...Turn.fields, usage: Schema.NullOr(json(TokenUsage)) }),
 );
 
 export const checkpointRows = readTable<CheckpointSummary>(

@@ -19,7 +19,8 @@ import {
   turnQueued,
 } from "@heddle/domain/testing/support";
 import type { NewEvent } from "@heddle/contracts/Events";
-import { ProviderSessionId, ProviderThreadId } from "@heddle/contracts/Ids";
+import type { ContextUse } from "@heddle/contracts/Model";
+import { ApprovalRequestId, ProviderSessionId, ProviderThreadId } from "@heddle/contracts/Ids";
 import { Effect } from "effect";
 import { after, at, type Some } from "./support.ts";
 
@@ -101,6 +102,9 @@ const thread = {
   latest_turn_id: null,
   forked_from_json: null,
   queued_turns_json: "[]",
+  usage_json: null,
+  context_json: null,
+  worktree_json: null,
   created_at: AT,
   updated_at: at(2),
   archived_at: null,
@@ -113,6 +117,18 @@ const queued = (messageId: string) => ({
   text: `Please do ${messageId}`,
   createdAt: AT,
 });
+
+const usage = { inputTokens: 100, cachedInputTokens: 50, outputTokens: 20 };
+const threadUsage = { inputTokens: 300, cachedInputTokens: 100, outputTokens: 60, costUsd: 0.5 };
+const usageRecorded = (more: { readonly context?: ContextUse }) =>
+  event("thread.turn-usage-recorded", {
+    threadId: "t1",
+    turnId: turnOf("m1"),
+    usage,
+    threadUsage,
+    recordedAt: NOW,
+    ...more,
+  });
 
 describe("projection_threads", () => {
   it.effect("has a row for each thread, with where it was forked from", () =>
@@ -185,6 +201,43 @@ describe("projection_threads", () => {
     }),
   );
 
+  it.effect("says what came of a worktree of its own, until another folder is named", () =>
+    Effect.gen(function* () {
+      const wanted = event("thread.worktree-requested", {
+        threadId: "t1",
+        branch: null,
+        from: "v1",
+        createdAt: AT,
+      });
+      const failed = event("thread.worktree-failed", {
+        threadId: "t1",
+        reason: "Disk full.",
+        createdAt: NOW,
+      });
+      const made = event("thread.worktree-made", {
+        threadId: "t1",
+        branch: "heddle/thread",
+        worktreePath: "/trees/t1",
+        baseCommit: "abc",
+        createdAt: NOW,
+      });
+      const moved = event("thread.meta-updated", { threadId: "t1", worktreePath: null });
+      const worktreeAfter = (...events: ReadonlyArray<NewEvent>) =>
+        Effect.map(after("projection_threads", aThread, events), ([row]) => [
+          row?.["branch"],
+          row?.["worktree_path"],
+          JSON.parse(String(row?.["worktree_json"])),
+        ]);
+      const state = { state: "wanted", branch: null, from: "v1", baseCommit: null, reason: null };
+      assert.deepStrictEqual(yield* worktreeAfter(wanted), ["main", null, state]);
+      const withReason = { ...state, state: "failed", reason: "Disk full." };
+      assert.deepStrictEqual(yield* worktreeAfter(wanted, failed), ["main", null, withReason]);
+      const own = { ...state, state: "made", branch: "heddle/thread", baseCommit: "abc" };
+      assert.deepStrictEqual(yield* worktreeAfter(wanted, failed, made), ["heddle/thread", "/trees/t1", own]);
+      assert.deepStrictEqual(yield* worktreeAfter(wanted, failed, moved), ["main", null, null]);
+    }),
+  );
+
   it.effect("shows the queue as it is: a turn leaves it when it is asked for or ended", () =>
     Effect.gen(function* () {
       const waiting = [...aThread, ...running("m1"), turnQueued("m2"), turnQueued("m3"), turnQueued("m4")];
@@ -201,6 +254,26 @@ describe("projection_threads", () => {
         queued("m3"),
         queued("m4"),
       ]);
+      const reordered = event("thread.queue-reordered", {
+        threadId: "t1",
+        turnIds: [turnOf("m4"), turnOf("m2"), turnOf("m3")],
+      });
+      assert.deepStrictEqual(yield* queueAfter(reordered), [queued("m4"), queued("m2"), queued("m3")]);
+    }),
+  );
+
+  it.effect("has what all its turns used, and how full the context was when it was said last", () =>
+    Effect.gen(function* () {
+      const context = { usedTokens: 120, windowTokens: 1000 };
+      const rows = yield* after(
+        "projection_threads",
+        aThread,
+        running("m1"),
+        usageRecorded({ context }),
+        usageRecorded({}),
+      );
+      const json = { usage_json: JSON.stringify(threadUsage), context_json: JSON.stringify(context) };
+      assert.deepInclude(rows[0], json);
     }),
   );
 
@@ -248,6 +321,8 @@ describe("projection_thread_sessions", () => {
         providerThreadId: ProviderThreadId.make("agent's own id"),
         activeTurnId: turnOf("m1"),
         capabilities: { steer: true, resume: true },
+        stalled: { since: NOW, waitsFor: "the agent" },
+        accepted: [{ requestId: ApprovalRequestId.make("r1"), kind: "execute", title: "ls" }],
       });
       const rows = yield* after(
         "projection_thread_sessions",
@@ -263,6 +338,9 @@ describe("projection_thread_sessions", () => {
         provider_thread_id: "agent's own id",
         active_turn_id: turnOf("m1"),
         last_error: null,
+        capabilities_json: JSON.stringify(state.capabilities),
+        stalled_json: JSON.stringify(state.stalled),
+        accepted_json: JSON.stringify(state.accepted),
         updated_at: at(4),
       };
       assert.deepStrictEqual<unknown>(rows, [row]);
@@ -298,9 +376,17 @@ describe("projection_thread_turns", () => {
     user_message_id: "m1",
     assistant_message_id: null,
     reason: null,
+    usage_json: null,
     started_at: NOW,
     completed_at: null,
   };
+
+  it.effect("says what the turn has used", () =>
+    Effect.gen(function* () {
+      const rows = yield* after("projection_thread_turns", aThread, running("m1"), usageRecorded({}));
+      assert.deepStrictEqual<unknown>(rows, [{ ...begun, usage_json: JSON.stringify(usage) }]);
+    }),
+  );
 
   it.effect("has a row for a turn once it begins", () =>
     Effect.gen(function* () {

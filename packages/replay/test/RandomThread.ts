@@ -6,7 +6,7 @@ import type { NewEvent } from "@heddle/contracts/Events";
 import { event, NOW, threadCreated, turnOf } from "@heddle/domain/testing/support";
 import fc from "fast-check";
 
-const acts = fc.array(fc.record({ what: fc.nat(19), pick: fc.nat(5), form: fc.nat(5) }), {
+const acts = fc.array(fc.record({ what: fc.nat(21), pick: fc.nat(5), form: fc.nat(5) }), {
   maxLength: 160,
   size: "max",
 });
@@ -107,6 +107,20 @@ export const randomThread: fc.Arbitrary<ReadonlyArray<NewEvent>> = acts.map((ran
           ...(form % 2 === 0 ? { title: `Title ${index}` } : { branch: `branch-${index}` }),
         }),
       );
+    } else if (what < 20) {
+      const usage = { inputTokens: index, cachedInputTokens: 0, outputTokens: form };
+      if (turnId !== null) {
+        events.push(
+          event("thread.turn-usage-recorded", {
+            threadId: "t1",
+            turnId,
+            usage,
+            threadUsage: usage,
+            ...(form % 2 === 0 && { context: { usedTokens: index, windowTokens: null } }),
+            recordedAt: NOW,
+          }),
+        );
+      }
     } else if (pick < 3) {
       const kept = Math.max(0, turns.length - 1 - form);
       const removed = turns.slice(kept);

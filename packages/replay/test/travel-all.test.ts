@@ -1,13 +1,12 @@
 import { assert, describe, it } from "@effect/vitest";
 import { aThread, done, event } from "@heddle/domain/testing/support";
-import { play, randomSteps } from "@heddle/domain/testing/Steps";
+import { busyWorld } from "@heddle/domain/testing/Steps";
 import { EVENT_TYPES } from "@heddle/contracts/Events";
 import { PROJECTORS } from "@heddle/projections/Projectors";
 import { Queries } from "@heddle/projections/Queries";
 import { at, commit, freshProjections, logOf, store } from "@heddle/projections/testing/support";
 import { Effect } from "effect";
 import { SqlClient } from "effect/sql";
-import fc from "fast-check";
 import { HELD } from "../src/travel/MomentsMaker.ts";
 import { snapshotAt } from "../src/travel/TravelAll.ts";
 import { type Point, sequenceAt } from "../src/travel/TravelPoint.ts";
@@ -18,8 +17,7 @@ describe("everything at a sequence", () => {
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient;
       const queries = yield* Queries;
-      const [steps = []] = fc.sample(randomSteps(400), { numRuns: 1, seed: 3 });
-      const { log } = play(steps);
+      const { log } = busyWorld(400);
       for (let from = 0; from < log.length; from += 40) {
         yield* commit(log.slice(from, from + 40));
         const live = yield* queries.snapshot;

@@ -8,6 +8,7 @@ import { revealLine } from "./Sanitize.ts";
 import { truncate, width } from "./Table.ts";
 import { moment } from "./Time.ts";
 import { modelName } from "./Turn.ts";
+import { usageWords } from "./Usage.ts";
 
 const TYPE_CELLS = 34;
 /** Less room than this says nothing. */
@@ -91,6 +92,10 @@ export const summaryOf = (event: EventEnvelope): string => {
       return `turn ${event.payload.turnCount}`;
     case "thread.turn-completed":
       return [event.payload.status, event.payload.reason].filter(Predicate.isNotNull).join(": ");
+    case "thread.turn-usage-recorded":
+      return usageWords(event.payload.usage);
+    case "thread.queue-reordered":
+      return `${event.payload.turnIds.length} prompts`;
     case "thread.turn-diff-completed":
       return `turn ${event.payload.turnCount}: ${filesSummary(event.payload)}`;
     case "thread.approval-requested":
@@ -105,11 +110,21 @@ export const summaryOf = (event: EventEnvelope): string => {
     case "thread.checkpoint-revert-requested":
     case "thread.reverted":
       return `to turn ${event.payload.turnCount}`;
+    case "thread.worktree-requested": {
+      const { branch, from } = event.payload;
+      return [branch, from && `from ${from}`].filter((part) => part !== null).join(" ");
+    }
+    case "thread.worktree-made":
+      return `${event.payload.branch} in ${event.payload.worktreePath}`;
+    case "thread.worktree-failed":
     case "thread.checkpoint-revert-failed":
       return event.payload.reason;
     case "thread.session-set": {
-      const { status, providerName, lastError } = event.payload.session;
-      return [`${providerName ?? ""} ${status}`.trim(), lastError].filter(Predicate.isNotNull).join(": ");
+      const { status, providerName, lastError, stalled } = event.payload.session;
+      const silent = stalled ? `stalled, waits for ${stalled.waitsFor}` : null;
+      return [`${providerName ?? ""} ${status}`.trim(), silent, lastError]
+        .filter(Predicate.isNotNull)
+        .join(": ");
     }
     case "thread.activity-appended":
       return `${event.payload.kind}: ${event.payload.summary}`;

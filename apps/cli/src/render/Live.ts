@@ -4,6 +4,7 @@
  */
 import type { EventEnvelope } from "@heddle/contracts/Events";
 import type { MessageId, TurnId } from "@heddle/contracts/Ids";
+import type { TokenUsage } from "@heddle/contracts/Model";
 import type { PendingApproval, ThreadSnapshot } from "@heddle/contracts/ReadModel";
 import type { FeedItem } from "@heddle/contracts/Rpc";
 import { activityLines } from "./Activity.ts";
@@ -14,7 +15,7 @@ import { approvalLines, questionLines, requestLines } from "./Request.ts";
 import { clean, CleanStream, cleanLine, revealLine } from "./Sanitize.ts";
 import { join, type Piece, type ReplyText, replyFrom } from "./ReplyText.ts";
 import { speakerName } from "./Transcript.ts";
-import { modelName, turnEndLines } from "./Turn.ts";
+import { modelName, stalledLine, turnEndLines } from "./Turn.ts";
 import { fitLines, wrap, WrapStream } from "./Wrap.ts";
 
 export interface LiveOptions {
@@ -45,6 +46,7 @@ export class LiveTranscript {
   readonly #replies = new Map<MessageId, ReplyText>();
   readonly #turns = new Map<TurnId, KnownTurn>();
   readonly #files = new Map<TurnId, ChangedFiles>();
+  readonly #usage = new Map<TurnId, TokenUsage>();
   /** Requests whose answer was given here, and is seen already. */
   readonly #answeredHere = new Set<string>();
   readonly #tools = new Map<string, string>();
@@ -121,6 +123,9 @@ export class LiveTranscript {
       case "thread.turn-diff-completed":
         if (event.payload.status === "ready") this.#files.set(event.payload.turnId, event.payload);
         return "";
+      case "thread.turn-usage-recorded":
+        this.#usage.set(event.payload.turnId, event.payload.usage);
+        return "";
       case "thread.turn-completed":
         return this.#turnCompleted(event.payload);
       case "thread.activity-appended":
@@ -156,9 +161,12 @@ export class LiveTranscript {
       case "thread.deleted":
         return this.#lines([yellow("· The thread was deleted.")]);
       case "thread.session-set":
+        if (event.payload.session.stalled) return this.#lines([stalledLine(event.payload.session.stalled)]);
         return event.payload.session.status === "stopped"
           ? this.#lines([dim("· The agent was stopped.")])
           : "";
+      case "thread.queue-reordered":
+        return this.#lines([dim("· The prompts that wait have a new order.")]);
       default:
         return "";
     }
@@ -205,7 +213,12 @@ export class LiveTranscript {
     this.#tools.clear();
     const turn = this.#turns.get(turnId);
     const lines = turnEndLines(
-      { ...ended, turnCount: turn?.turnCount, startedAt: turn?.startedAt },
+      {
+        ...ended,
+        turnCount: turn?.turnCount,
+        startedAt: turn?.startedAt,
+        usage: this.#usage.get(turnId) ?? null,
+      },
       turn === undefined ? undefined : this.#files.get(turnId),
     );
     const closed = this.#closeMessage();

@@ -1,5 +1,5 @@
 /** A thread as people read it: who said what, what the agent did, how each turn ended, what is open. Pure. */
-import type { Activity, Message, ThreadSnapshot, Turn } from "@heddle/contracts/ReadModel";
+import type { Activity, Message, Session, ThreadSnapshot, Turn } from "@heddle/contracts/ReadModel";
 import { activityLines, toolItemId } from "./Activity.ts";
 import { attachmentLine, blobHint } from "./Blob.ts";
 import { bold, cyan, dim, green, magenta, yellow } from "./Colour.ts";
@@ -7,7 +7,8 @@ import { requestLines, shortRequestId } from "./Request.ts";
 import { clean, cleanLine, revealLine } from "./Sanitize.ts";
 import { truncate } from "./Table.ts";
 import { moment } from "./Time.ts";
-import { modelName, threadState, turnEndLines } from "./Turn.ts";
+import { modelName, stalledLine, threadState, turnEndLines } from "./Turn.ts";
+import { contextWords, usageWords } from "./Usage.ts";
 import { fitLines, wrap } from "./Wrap.ts";
 
 export interface TranscriptOptions {
@@ -28,10 +29,22 @@ type Entry =
 export const transcript = (snapshot: ThreadSnapshot, options: TranscriptOptions): string => {
   const { thread, olderCursor } = snapshot;
   const older = olderCursor === null ? "" : dim("… there is more before this; --limit shows more of it\n");
-  return [heading(snapshot), older, ...turns(snapshot, options), whatWaits(snapshot, options)]
+  return [
+    heading(snapshot),
+    older,
+    ...turns(snapshot, options),
+    allowed(snapshot, options),
+    whatWaits(snapshot, options),
+  ]
     .filter((part) => part !== "")
     .join("\n")
     .concat(thread.messages.length + thread.activities.length === 0 ? dim("\nNothing was said yet.\n") : "");
+};
+
+/** Of a worktree that is not there: else the folder says it. */
+const worktreeWords = (worktree: ThreadSnapshot["thread"]["worktree"]): string => {
+  if (worktree?.state === "failed") return `no worktree: ${worktree.reason ?? "it could not be made"}`;
+  return worktree?.state === "wanted" ? "its worktree is being made" : "";
 };
 
 const heading = ({ thread }: ThreadSnapshot): string => {
@@ -42,10 +55,13 @@ const heading = ({ thread }: ThreadSnapshot): string => {
     thread.runtimeMode,
     thread.branch === null ? "" : `branch ${thread.branch}`,
     thread.worktreePath === null ? "" : `in ${thread.worktreePath}`,
+    worktreeWords(thread.worktree),
     thread.forkedFrom === null
       ? ""
       : `from ${thread.forkedFrom.threadId} after turn ${thread.forkedFrom.turnCount}`,
     thread.archivedAt === null ? "" : "archived",
+    thread.usage === null ? "" : usageWords(thread.usage),
+    thread.context === null ? "" : contextWords(thread.context),
   ];
   return [
     `${bold(cleanLine(thread.title))}  ${dim(thread.threadId)}  ${state.style(state.word)}`,
@@ -148,6 +164,17 @@ const turnEnding = (
   return fitLines(turnEndLines(turn, checkpoint), "", columns);
 };
 
+const stalledLines = (session: Session | null): ReadonlyArray<string> =>
+  session?.stalled ? [stalledLine(session.stalled)] : [];
+
+/** What a person allowed until the session ends. */
+const allowed = ({ thread }: ThreadSnapshot, { columns, waiting }: TranscriptOptions): string => {
+  const accepted = thread.session?.accepted ?? [];
+  if (waiting === false || accepted.length === 0) return "";
+  const lines = accepted.map(({ kind, title }) => `${green("✓")} ${revealLine(title)} ${dim(kind)}`);
+  return `${dim("Accepted for the session")}\n${fitLines(lines, INDENT, columns)}`;
+};
+
 /** What the agent waits for, and what waits for the agent. */
 const whatWaits = (
   { thread }: ThreadSnapshot,
@@ -166,6 +193,6 @@ const whatWaits = (
     ({ text }) =>
       `${green("+")} ${truncate(revealLine(text), Math.min(columns, 100) - 12)} ${dim("(queued)")}`,
   );
-  const lines = [...requests, ...queued];
+  const lines = [...stalledLines(thread.session), ...requests, ...queued];
   return lines.length === 0 ? "" : `${yellow("Waiting")}\n${fitLines(lines, INDENT, columns)}`;
 };

@@ -1,10 +1,11 @@
 /** How a turn ended, and what an agent's session is up to, in words. Pure. */
-import type { ModelSelection } from "@heddle/contracts/Model";
+import type { ModelSelection, Stalled, TokenUsage } from "@heddle/contracts/Model";
 import type { ThreadSummary, Turn } from "@heddle/contracts/ReadModel";
 import { cyan, dim, green, red, yellow } from "./Colour.ts";
 import { type ChangedFiles, fileLines, filesSummary } from "./Diff.ts";
-import { clean, cleanLine } from "./Sanitize.ts";
-import { duration } from "./Time.ts";
+import { clean, cleanLine, revealLine } from "./Sanitize.ts";
+import { duration, moment } from "./Time.ts";
+import { usageWords } from "./Usage.ts";
 
 export interface EndedTurn {
   readonly turnCount: number | undefined;
@@ -12,6 +13,7 @@ export interface EndedTurn {
   readonly reason: string | null;
   readonly startedAt: string | undefined;
   readonly completedAt: string | null;
+  readonly usage?: TokenUsage | null;
 }
 
 /** `✓ Turn 2 completed in 2.1 s`, and what it changed. */
@@ -22,10 +24,11 @@ export const turnEndLines = (turn: EndedTurn, changes: ChangedFiles | undefined)
       ? ` ${turn.status === "completed" ? "in" : "after"} ${duration(Date.parse(turn.completedAt) - Date.parse(turn.startedAt))}`
       : "";
   const changed = changes === undefined ? "" : dim(` · ${filesSummary(changes)}`);
+  const used = turn.usage ? dim(` · ${usageWords(turn.usage)}`) : "";
   const [reason, ...more] = turn.reason === null ? [] : clean(turn.reason).trimEnd().split("\n");
   const why = reason === undefined ? "" : `: ${reason}`;
   return [
-    `${headline(turn.status, name, took, why)}${changed}`,
+    `${headline(turn.status, name, took, why)}${changed}${used}`,
     ...more.map((line) => `  ${dim(line)}`),
     ...(changes === undefined ? [] : fileLines(changes)).map((line) => `  ${line}`),
   ];
@@ -64,7 +67,11 @@ export const threadState = (
   if (open.length > 0) return { word: "waits for approval", style: yellow };
   const { session } = thread;
   const queued = thread.queuedTurns.length > 0 ? ` (+${thread.queuedTurns.length} queued)` : "";
-  if (isRunning(thread)) return { word: `running${queued}`, style: cyan };
+  if (isRunning(thread)) {
+    return session?.stalled
+      ? { word: `stalled${queued}`, style: yellow }
+      : { word: `running${queued}`, style: cyan };
+  }
   if (thread.archivedAt !== null) return plain("archived");
   switch (session?.status) {
     case "error":
@@ -79,6 +86,10 @@ export const threadState = (
       return plain("idle");
   }
 };
+
+/** Since when nothing is heard of a turn, and what it waits for. */
+export const stalledLine = ({ since, waitsFor }: Stalled): string =>
+  `${yellow("■")} Nothing was heard since ${moment(since)}: it waits for ${revealLine(waitsFor)}`;
 
 /** Whether a turn runs in the thread. */
 export const isRunning = ({ session }: Pick<ThreadSummary, "session">): boolean =>

@@ -8,12 +8,15 @@ export interface SessionRow {
   readonly provider_thread_id: string | null;
   readonly active_turn_id: string | null;
   readonly last_error: string | null;
+  readonly capabilities_json: string | null;
+  readonly stalled_json: string | null;
+  readonly accepted_json: string | null;
   readonly updated_at: string;
 }
 
 export const sessions = keyedProjector<SessionRow>({
   name: "thread-sessions",
-  version: 1,
+  version: 2,
   table: "projection_thread_sessions",
   key: "thread_id",
   columns: [
@@ -24,6 +27,9 @@ export const sessions = keyedProjector<SessionRow>({
     "provider_thread_id",
     "active_turn_id",
     "last_error",
+    "capabilities_json",
+    "stalled_json",
+    "accepted_json",
     "updated_at",
   ],
   handles: ["thread.session-set"],
@@ -40,6 +46,9 @@ export const sessions = keyedProjector<SessionRow>({
       provider_thread_id: session.providerThreadId,
       active_turn_id: session.activeTurnId,
       last_error: session.lastError,
+      capabilities_json: session.capabilities ? JSON.stringify(session.capabilities) : null,
+      stalled_json: session.stalled ? JSON.stringify(session.stalled) : null,
+      accepted_json: session.accepted ? JSON.stringify(session.accepted) : null,
       updated_at: event.occurredAt,
     };
   },

@@ -1,5 +1,5 @@
 import { EVENT_TYPES, type EventEnvelope } from "@heddle/contracts/Events";
-import type { QueuedTurn } from "@heddle/contracts/ReadModel";
+import type { QueuedTurn, ThreadWorktree } from "@heddle/contracts/ReadModel";
 import { keyedProjector } from "../Projector.ts";
 
 export interface ThreadRow {
@@ -13,6 +13,9 @@ export interface ThreadRow {
   readonly latest_turn_id: string | null;
   readonly forked_from_json: string | null;
   readonly queued_turns_json: string;
+  readonly usage_json: string | null;
+  readonly context_json: string | null;
+  readonly worktree_json: string | null;
   readonly created_at: string;
   readonly updated_at: string;
   readonly archived_at: string | null;
@@ -35,6 +38,9 @@ export const threads = keyedProjector<ThreadRow>({
     "latest_turn_id",
     "forked_from_json",
     "queued_turns_json",
+    "usage_json",
+    "context_json",
+    "worktree_json",
     "created_at",
     "updated_at",
     "archived_at",
@@ -58,6 +64,9 @@ export const threads = keyedProjector<ThreadRow>({
         latest_turn_id: null,
         forked_from_json: forkedFrom && JSON.stringify(forkedFrom),
         queued_turns_json: "[]",
+        usage_json: null,
+        context_json: null,
+        worktree_json: null,
         created_at: createdAt,
         updated_at: event.occurredAt,
         archived_at: null,
@@ -80,8 +89,23 @@ const change = (row: ThreadRow, event: EventEnvelope): Partial<ThreadRow> => {
         ...(title !== undefined && { title }),
         ...(model !== undefined && { model: JSON.stringify(model) }),
         ...(branch !== undefined && { branch }),
-        ...(worktreePath !== undefined && { worktree_path: worktreePath }),
+        ...(worktreePath !== undefined && { worktree_path: worktreePath, worktree_json: null }),
       };
+    }
+    case "thread.worktree-requested": {
+      const { branch, from } = event.payload;
+      return withWorktree({ state: "wanted", branch, from, baseCommit: null, reason: null });
+    }
+    case "thread.worktree-made": {
+      const { branch, worktreePath, baseCommit } = event.payload;
+      const from = worktreeOf(row)?.from ?? null;
+      const made = withWorktree({ state: "made", branch, from, baseCommit, reason: null });
+      return { branch, worktree_path: worktreePath, ...made };
+    }
+    case "thread.worktree-failed": {
+      const { branch = null, from = null } = worktreeOf(row) ?? {};
+      const { reason } = event.payload;
+      return withWorktree({ state: "failed", branch, from, baseCommit: null, reason });
     }
     case "thread.runtime-mode-set":
       return { runtime_mode: event.payload.runtimeMode };
@@ -96,6 +120,18 @@ const change = (row: ThreadRow, event: EventEnvelope): Partial<ThreadRow> => {
       const queued: QueuedTurn = { turnId, messageId, text, ...(fullText && { fullText }), createdAt };
       return { queued_turns_json: JSON.stringify([...queuedTurns(row), queued]) };
     }
+    case "thread.queue-reordered": {
+      const { turnIds } = event.payload;
+      const waiting = new Map<string, QueuedTurn>(queuedTurns(row).map((turn) => [turn.turnId, turn]));
+      return { queued_turns_json: JSON.stringify(turnIds.flatMap((turnId) => waiting.get(turnId) ?? [])) };
+    }
+    case "thread.turn-usage-recorded": {
+      const { threadUsage, context } = event.payload;
+      return {
+        usage_json: JSON.stringify(threadUsage),
+        ...(context && { context_json: JSON.stringify(context) }),
+      };
+    }
     case "thread.turn-start-requested":
     case "thread.turn-completed":
       return withoutQueued(row, event.payload.turnId);
@@ -107,6 +143,13 @@ const change = (row: ThreadRow, event: EventEnvelope): Partial<ThreadRow> => {
       return {};
   }
 };
+
+const worktreeOf = ({ worktree_json }: ThreadRow) =>
+  JSON.parse(worktree_json ?? "null") as ThreadWorktree | null;
+
+const withWorktree = (worktree: ThreadWorktree): Partial<ThreadRow> => ({
+  worktree_json: JSON.stringify(worktree),
+});
 
 const queuedTurns = (row: ThreadRow) => JSON.parse(row.queued_turns_json) as ReadonlyArray<QueuedTurn>;
 

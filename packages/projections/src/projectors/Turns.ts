@@ -9,6 +9,7 @@ export interface TurnRow {
   readonly user_message_id: string | null;
   readonly assistant_message_id: string | null;
   readonly reason: string | null;
+  readonly usage_json: string | null;
   readonly started_at: string;
   readonly completed_at: string | null;
 }
@@ -26,10 +27,17 @@ export const turns = keyedProjector<TurnRow>({
     "user_message_id",
     "assistant_message_id",
     "reason",
+    "usage_json",
     "started_at",
     "completed_at",
   ],
-  handles: ["thread.turn-started", "thread.turn-completed", "thread.message-sent", "thread.reverted"],
+  handles: [
+    "thread.turn-started",
+    "thread.turn-completed",
+    "thread.turn-usage-recorded",
+    "thread.message-sent",
+    "thread.reverted",
+  ],
   begins: ["thread.turn-started"],
   keyOf: (event) => turnOf(event) ?? undefined,
   removalOf: revertedTurns,
@@ -45,6 +53,7 @@ export const turns = keyedProjector<TurnRow>({
           user_message_id: messageId,
           assistant_message_id: null,
           reason: null,
+          usage_json: null,
           started_at: startedAt,
           completed_at: null,
         };
@@ -59,6 +68,8 @@ export const turns = keyedProjector<TurnRow>({
         const { status, reason, completedAt } = event.payload;
         return row && { ...row, status, reason, completed_at: completedAt };
       }
+      case "thread.turn-usage-recorded":
+        return row && { ...row, usage_json: JSON.stringify(event.payload.usage) };
       default:
         return row;
     }
@@ -69,6 +80,7 @@ const turnOf = (event: EventEnvelope): string | null => {
   switch (event.eventType) {
     case "thread.turn-started":
     case "thread.turn-completed":
+    case "thread.turn-usage-recorded":
       return event.payload.turnId;
     case "thread.message-sent":
       return event.payload.role === "assistant" ? event.payload.turnId : null;

@@ -76,6 +76,7 @@ class Touched {
         break;
       case "thread.turn-started":
       case "thread.turn-completed":
+      case "thread.turn-usage-recorded":
         this.turns.add(event.payload.turnId);
         break;
       case "thread.turn-diff-completed":

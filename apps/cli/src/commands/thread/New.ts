@@ -71,6 +71,29 @@ const TITLE_LENGTH = 60;
 
 const titleFrom = (prompt: string): string => truncate(cleanLine(prompt), TITLE_LENGTH) || "New thread";
 
+/** The worktree to make, if one was asked for. */
+const worktreeOf = Effect.fnUntraced(function* (options: {
+  readonly worktree: boolean;
+  readonly branch: Option.Option<string>;
+  readonly from: Option.Option<string>;
+  readonly in: Option.Option<string>;
+}) {
+  if (!options.worktree) {
+    if (Option.isNone(options.from)) return undefined;
+    return yield* wrongUsage("--from says where a worktree begins.", "Give --worktree with it.");
+  }
+  if (Option.isSome(options.in)) {
+    return yield* wrongUsage(
+      "--worktree makes a folder, and --in names one that is there.",
+      "Give one of them.",
+    );
+  }
+  return {
+    ...(Option.isSome(options.branch) && { branch: options.branch.value }),
+    ...(Option.isSome(options.from) && { from: options.from.value }),
+  };
+});
+
 export const newThread = Command.make(
   "new",
   {
@@ -83,13 +106,26 @@ export const newThread = Command.make(
     ),
     branch: Flag.String("branch").pipe(
       Flag.withMetavar("<name>"),
-      Flag.withDescription("Branch that the thread is about, as a label"),
+      Flag.withDescription(
+        "Branch that the thread is about, as a label; with --worktree, what its branch is called",
+      ),
       Flag.withSchema(BranchName),
       Flag.optional,
     ),
-    worktree: Flag.String("worktree").pipe(
+    worktree: Flag.Boolean("worktree").pipe(
+      Flag.withDescription("Make a git worktree for it, on a branch of its own"),
+      Flag.withDefault(false),
+    ),
+    from: Flag.String("from").pipe(
+      Flag.withMetavar("<commit>"),
+      Flag.withDescription(
+        "Branch, tag or commit that the worktree begins at (else where the project stands)",
+      ),
+      Flag.optional,
+    ),
+    in: Flag.String("in").pipe(
       Flag.withMetavar("<folder>"),
-      Flag.withDescription("Folder within the project to work in, such as a git worktree"),
+      Flag.withDescription("Folder to work in: within the project, or a worktree of its repository"),
       Flag.optional,
     ),
     send: Flag.String("send").pipe(
@@ -108,9 +144,8 @@ export const newThread = Command.make(
         const project = yield* chooseProject(yield* client.getShellSnapshot, options.project);
         const title = Option.getOrElse(options.title, () => titleFrom(text ?? ""));
         const model = Option.getOrElse(options.model, () => project.defaultModel ?? { provider: "demo" });
-        const worktreePath = Option.isSome(options.worktree)
-          ? yield* realFolder(options.worktree.value)
-          : null;
+        const worktree = yield* worktreeOf(options);
+        const worktreePath = Option.isSome(options.in) ? yield* realFolder(options.in.value) : null;
         const createdAt = yield* now;
         const threadId = yield* create(client, title, (threadId) => ({
           type: "thread.create",
@@ -119,8 +154,9 @@ export const newThread = Command.make(
           projectId: project.projectId,
           title,
           model,
-          branch: Option.getOrNull(options.branch),
+          branch: worktree ? null : Option.getOrNull(options.branch),
           worktreePath,
+          ...(worktree && { worktree }),
           runtimeMode: options.mode,
           createdAt,
         }));
@@ -152,6 +188,10 @@ export const newThread = Command.make(
     {
       command:
         'heddle thread new --project shop-4kd2 --model codex --title "Fix the login" --mode auto-accept-edits',
+    },
+    {
+      command: 'heddle thread new --worktree --from main --send "try another way"',
+      description: "In a git worktree of its own, beside what the project's folder holds",
     },
   ]),
 );
