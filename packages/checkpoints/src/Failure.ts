@@ -8,6 +8,7 @@ export const FailureReason = Schema.Literals([
   "git-failed",
   "timeout",
   "missing",
+  "refused",
   "io-failed",
 ]);
 export type FailureReason = typeof FailureReason.Type;

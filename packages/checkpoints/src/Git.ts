@@ -170,7 +170,7 @@ const notStarted = Effect.fnUntraced(function* (place: Place, cause: NodeJS.Errn
     const message = `${place.cwd} is not a folder any more.`;
     return yield* new Failure({ reason: "not-a-directory", message, detail });
   }
-  const message = "git was not found. Install git 2.32 or later, on the server's PATH.";
+  const message = "git was not found. Install git 2.36 or later, on the server's PATH.";
   return yield* new Failure({ reason: "git-not-found", message, detail });
 });
 
