@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Layer } from "effect";
 import type { OutputSettings } from "./Environment.ts";
-import { resolveMarks } from "./render/Colour.ts";
+import { resolveMarks, withoutMarks } from "./render/Colour.ts";
 import { escapeJson, withoutControls } from "./render/Sanitize.ts";
 import { truncate } from "./render/Table.ts";
 
@@ -62,8 +62,9 @@ const makeOutput = ({ json, colour }: OutputSettings): Output["Service"] => {
   const withStatus = (text: string): string => {
     const cleared = shown ? CLEAR_LINE : "";
     shown = false;
-    if (text !== "") atLineStart = text.endsWith("\n");
-    return cleared + text + statusLine();
+    // The end of a colour may stand behind the end of the line.
+    if (text !== "") atLineStart = withoutMarks(text).endsWith("\n");
+    return cleared + forPeople(text, stdout) + statusLine();
   };
 
   return Output.of({
@@ -71,7 +72,7 @@ const makeOutput = ({ json, colour }: OutputSettings): Output["Service"] => {
     interactive: !json && terminal && stdin.isTTY === true,
     terminal,
     columns,
-    print: (text) => Effect.suspend(() => write(stdout, withStatus(forPeople(text, stdout)))),
+    print: (text) => Effect.suspend(() => write(stdout, withStatus(text))),
     printBytes: (bytes) => write(stdout, bytes),
     printError: (text) =>
       Effect.suspend(() => {
