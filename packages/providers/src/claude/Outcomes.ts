@@ -1,0 +1,47 @@
+/** How a turn ended, in words for a person. Pure. */
+import type { TurnOutcome } from "@heddle/contracts/Model";
+import { boundText } from "../shared/Bounded.ts";
+import type { Result } from "./Wire.ts";
+
+const MAX_REASON = 2000;
+const UNAUTHORIZED = 401;
+
+export interface Outcome {
+  readonly status: TurnOutcome;
+  readonly reason?: string;
+}
+
+interface About {
+  readonly provider: string;
+  /** A person asked for its end. */
+  readonly cancelling: boolean;
+  /** Why the model could not be asked, where that was the last that was heard. */
+  readonly trouble: string | undefined;
+}
+
+export const outcomeOf = (result: Result, { provider, cancelling, trouble }: About): Outcome => {
+  const failed = result.is_error === true || result.subtype !== "success";
+  // Only a turn that a person ended is interrupted: what else breaks one off is an error.
+  if (failed && cancelling) return { status: "interrupted" };
+  if (failed) {
+    const reason = reasonOf(result);
+    const wantsLogin = trouble === "authentication_failed" || result.api_error_status === UNAUTHORIZED;
+    return { status: "error", reason: wantsLogin ? `${reason}. ${loginAdvice(provider)}` : reason };
+  }
+  const stopped = result.stop_reason;
+  return stopped && !ORDINARY.has(stopped)
+    ? { status: "completed", reason: stopped }
+    : { status: "completed" };
+};
+
+const ORDINARY = new Set(["end_turn", "stop_sequence", "tool_use"]);
+
+/** What a result says that something went wrong with. */
+export const reasonOf = ({ subtype, errors, result, terminal_reason }: Result): string => {
+  const said = [...(errors ?? []), ...(subtype === "success" && result ? [result] : [])];
+  const words = said.map((text) => text.trim()).filter((text) => text !== "");
+  return boundText(words.length > 0 ? words.join("; ") : (terminal_reason ?? subtype), MAX_REASON);
+};
+
+export const loginAdvice = (provider: string): string =>
+  `${provider} wants a login. Run "claude" once in a terminal and log in there, as the user that runs Heddle, or set ANTHROPIC_API_KEY under "env" of the agent in settings.json.`;
