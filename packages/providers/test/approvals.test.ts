@@ -189,6 +189,61 @@ describe("a decision", () => {
       }).pipe(Effect.scoped),
   );
 
+  it.live("for the session holds also where the agent offers to keep it and asks again", () =>
+    Effect.gen(function* () {
+      const options = [allow, allowAlways, reject];
+      const agent = yield* asking(
+        wants("1", "execute", "make", options),
+        wants("2", "execute", "make", options),
+        wants("3", "execute", "make install", options),
+      );
+      const { session, seen } = yield* start({ ...agent, runtimeMode: "approval-required" });
+      yield* prompt(session, "go");
+      const first = yield* seen.nextOf("approval.requested");
+      yield* session.respondApproval(first.requestKey, "acceptForSession");
+      const second = yield* seen.nextOf("approval.requested");
+      assert.strictEqual(second.title, "make install");
+      yield* session.respondApproval(second.requestKey, "decline");
+      yield* seen.nextOf("turn.completed");
+      assert.deepStrictEqual(seen.all("notice").filter(isNotice("agent")).map(echoed), [
+        selected("always"),
+        selected("yes"),
+        selected("no"),
+      ]);
+    }).pipe(Effect.scoped),
+  );
+
+  it.live("for the session holds for the same arguments only, which may have been told before", () =>
+    Effect.gen(function* () {
+      const runs = (id: string, command: string) => [
+        script.tells("tool_call", {
+          toolCallId: `call-${id}`,
+          kind: "execute",
+          title: "Run",
+          rawInput: { command },
+        }),
+        wants(id, undefined, "Run"),
+        script.hearsAnswerTo(id),
+      ];
+      const agent = yield* playing([
+        ...script.opens(),
+        ...script.turn([...runs("1", "ls"), ...runs("2", "rm"), ...runs("3", "ls"), ...runs("4", "rm")]),
+        script.exits,
+      ]);
+      const { session, seen } = yield* start({ ...agent, runtimeMode: "approval-required" });
+      yield* prompt(session, "go");
+      for (const decision of ["acceptForSession", "accept", "decline"] as const) {
+        yield* session.respondApproval((yield* seen.nextOf("approval.requested")).requestKey, decision);
+      }
+      yield* seen.nextOf("turn.completed");
+      assert.deepStrictEqual(
+        seen.all("approval.requested").map(({ itemId }) => String(itemId)),
+        ["call-1", "call-2", "call-4"],
+      );
+      assert.lengthOf(seen.all("notice"), 1);
+    }).pipe(Effect.scoped),
+  );
+
   it.live("goes out as the option that means it", () =>
     Effect.gen(function* () {
       const options = [reject, allowAlways, allow];

@@ -235,6 +235,21 @@ describe("the demo agent", () => {
     }).pipe(Effect.scoped),
   );
 
+  it.live("[[tokens]] counts as used in its turn, and fills the context", () =>
+    Effect.gen(function* () {
+      const { seen, turn } = yield* start();
+      yield* turn("[[tokens: 900 40]] [[say: on]] [[tokens: 100 2]]");
+      const used = seen.all("usage.updated");
+      assert.deepStrictEqual(
+        used.map(({ context }) => context),
+        [940, 102, 102].map((usedTokens) => ({ usedTokens, windowTokens: 200_000 })),
+      );
+      assert.deepStrictEqual(used[2]?.usage, { inputTokens: 1000, cachedInputTokens: 0, outputTokens: 42 });
+      yield* turn("[[say: nothing]]");
+      assert.lengthOf(seen.all("usage.updated"), 3);
+    }).pipe(Effect.scoped),
+  );
+
   it.live("kills a command that runs when the turn is interrupted", () =>
     Effect.gen(function* () {
       const { session, seen, cwd } = yield* start();

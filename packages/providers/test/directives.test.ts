@@ -31,6 +31,7 @@ describe("directives", () => {
       ["[[say: several\nlines: here]]", { type: "say", text: "several\nlines: here" }],
       ["[[think: hm]]", { type: "think", text: "hm" }],
       ["[[lorem: 12]]", { type: "lorem", words: 12 }],
+      ["[[tokens: 900 40]]", { type: "tokens", input: 900, output: 40 }],
       ["[[slow: 0]]", { type: "slow", milliseconds: 0 }],
       ["[[plan: a; b ;; c]]", { type: "plan", entries: ["a", "b", "c"] }],
       [String.raw`[[write: a b.txt | x | y\n]]`, { type: "write", path: "a b.txt", content: "x | y\n" }],
@@ -56,6 +57,9 @@ describe("directives", () => {
       "[[slow: -1]]",
       "[[slow: 99999999]]",
       "[[plan: ;]]",
+      "[[tokens: 12]]",
+      "[[tokens: 1 2 3]]",
+      "[[tokens: many few]]",
     ];
     for (const source of [...sources, "[[write: no bar]]", "[[write: | no path]]", "[[shell:]]", "[[ask]]"]) {
       const [directive] = parseDirectives(source);

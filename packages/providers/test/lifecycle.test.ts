@@ -6,7 +6,8 @@ import { Effect } from "effect";
 import { agentEnvironment } from "../src/shared/AgentProcess.ts";
 import { endProcessesMarked } from "../src/shared/ProcessTree.ts";
 import { Providers } from "../src/shared/Provider.ts";
-import { builtInAgents, layer } from "../src/shared/ProviderRegistry.ts";
+import { builtInAgents } from "../src/shared/AgentTable.ts";
+import { layer } from "../src/shared/ProviderRegistry.ts";
 import {
   isRunning,
   nodeAgent,
@@ -40,15 +41,13 @@ const tinyAgent = (atPrompt: string, atStart = "") =>
   );
 
 describe("an agent that cannot be started", () => {
-  it.live("is unknown: the error names those that are known, and how to add one", () =>
+  it.live("is unknown: the error says how to see those that there are, and how to add one", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(
-        startOnly({ model: { provider: "nobody" }, agents: { somebody: nodeAgent() } }),
-      );
+      const error = yield* Effect.flip(startOnly({ model: { provider: "nobody" } }));
       assert.deepInclude(error, { provider: "nobody", operation: "start" });
       assert.match(
         error.message,
-        /no agent "nobody"\. Known: demo, codex, codex-acp, somebody\..*"agents" in settings\.json/,
+        /no agent "nobody"\. "heddle agents list --all".*"agents" in settings\.json/,
       );
     }).pipe(Effect.scoped),
   );
@@ -58,6 +57,9 @@ describe("an agent that cannot be started", () => {
       const missing = { ...nodeAgent(), command: "no-such-command-anywhere" };
       const error = yield* Effect.flip(startOnly({ model: { provider: "x" }, agents: { x: missing } }));
       assert.match(error.message, /Command not found: no-such-command-anywhere\..*PATH.*settings\.json/);
+      const known = { ...missing, install: "npm install --global it" };
+      const advised = yield* Effect.flip(startOnly({ model: { provider: "x" }, agents: { x: known } }));
+      assert.match(advised.message, /Command not found.*Install it: npm install --global it$/);
     }).pipe(Effect.scoped),
   );
 
@@ -120,6 +122,9 @@ describe("an agent that cannot be started", () => {
       ]);
       const error = yield* Effect.flip(startOnly(agent));
       assert.match(error.message, /player wants a login.*API key \(from the console\)/);
+      const player = { ...agent.agents.player, login: "player login" };
+      const advised = yield* Effect.flip(startOnly({ ...agent, agents: { player } }));
+      assert.match(advised.message, /as the user that runs Heddle: player login\..*API key/);
     }).pipe(Effect.scoped),
   );
 

@@ -208,4 +208,47 @@ describe("tool calls", () => {
       assert.deepStrictEqual(seen.all("tool.updated")[0]?.payload, { terminalOutput: "hi\n", exitCode: 0 });
     }).pipe(Effect.scoped),
   );
+
+  it.live("show a terminal of the agent's own by its name", () =>
+    Effect.gen(function* () {
+      const content = [{ type: "terminal", terminalId: "t-7" }];
+      const seen = yield* runTurn([script.tells("tool_call", { toolCallId: "t1", title: "Run", content })]);
+      assert.deepStrictEqual(seen.all("tool.updated")[0]?.payload, { text: "[terminal t-7]" });
+    }).pipe(Effect.scoped),
+  );
+});
+
+describe("what an agent tells of itself", () => {
+  const compacts = (status: string, error?: string): Line =>
+    script.tells("compaction_update", { compactionId: "c", status, ...(error ? { error } : {}) });
+  const info = (update: object): Line => script.tells("session_info_update", update);
+
+  it.live("is shown where it says why it waits or what it forgot, once, and else left out", () =>
+    Effect.gen(function* () {
+      const seen = yield* runTurn([
+        compacts("in_progress"),
+        compacts("in_progress"),
+        script.tells("compaction_summary_chunk", { compactionId: "c", content: { type: "text", text: "s" } }),
+        compacts("completed"),
+        compacts("failed", "too short"),
+        compacts("some day"),
+        info({ title: "A title of its own" }),
+        info({ _meta: { vendor: { error: { message: "Reconnecting... 1/5" } }, other: { error: null } } }),
+        info({ _meta: { vendor: { threadStatus: { type: "idle" } } } }),
+        script.tells("notice", { severity: "warning", title: "Nearly full" }),
+        script.tells("available_commands_update", { availableCommands: [] }),
+        script.tells("plan_removed", { planId: "p" }),
+      ]);
+      assert.deepStrictEqual(
+        seen.all("notice").map(({ tone, summary }) => [tone, summary]),
+        [
+          ["info", "The agent shortens what it remembers of the conversation."],
+          ["info", "The agent has shortened what it remembers of the conversation."],
+          ["error", "The agent could not shorten what it remembers: too short"],
+          ["info", "Reconnecting... 1/5"],
+          ["info", "Nearly full"],
+        ],
+      );
+    }).pipe(Effect.scoped),
+  );
 });

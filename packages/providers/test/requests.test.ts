@@ -1,5 +1,6 @@
 /** What an agent asks of Heddle other than leave: files, answers of a person, and what Heddle does not have. */
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
 import { Effect } from "effect";
@@ -27,16 +28,17 @@ describe("an agent's request", () => {
         script.asks("c", "elicitation/create", {
           mode: "url",
           message: "m",
-          url: "https://example.com",
+          url: "javascript:alert(1)",
           elicitationId: "e",
         }),
         script.asks("d", "session/request_permission", { nonsense: true }),
+        script.asks("e", "elicitation/create", { mode: "by-telephone", message: "m" }),
       );
       const { session, seen } = yield* start(agent);
       yield* prompt(session, "go");
       yield* seen.nextOf("turn.completed");
       const codes = seen.all("notice").map((notice) => (echoed(notice) as { code: number }).code);
-      assert.deepStrictEqual(codes, [-32601, -32601, -32602, -32602]);
+      assert.deepStrictEqual(codes, [-32601, -32601, -32602, -32602, -32602]);
     }).pipe(Effect.scoped),
   );
 
@@ -71,6 +73,61 @@ describe("an agent's request", () => {
       );
       assert.strictEqual(readFileSync(join(folder, "new/b.txt"), "utf8"), "written");
       assert.isFalse(existsSync(join(outside, "made")));
+    }).pipe(Effect.scoped),
+  );
+
+  it.live("for what is no plain file, or too large a one, is refused, and the agent is told why", () =>
+    Effect.gen(function* () {
+      const folder = yield* workspace;
+      execFileSync("mkfifo", [join(folder, "pipe")]);
+      writeFileSync(join(folder, "huge"), "");
+      truncateSync(join(folder, "huge"), 17 * 1024 * 1024);
+      writeFileSync(join(folder, "file"), "as it was");
+      symlinkSync("/dev/zero", join(folder, "endless"));
+      symlinkSync(join(folder, "round"), join(folder, "round"));
+      mkdirSync(join(folder, "sub"));
+      const agent = yield* inquiring(
+        reads("1", join(folder, "pipe")),
+        reads("2", join(folder, "huge")),
+        reads("3", join(folder, "sub")),
+        reads("4", join(folder, "endless")),
+        reads("5", join(folder, "round")),
+        reads("6", "/dev/zero"),
+        reads("7", join(folder, "file/below")),
+        writes("8", join(folder, "pipe")),
+        writes("9", join(folder, "sub")),
+        writes("10", join(folder, "file/below")),
+        writes("11", join(folder, "endless")),
+        writes("12", "/etc/heddle-was-here"),
+        writes("13", folder),
+      );
+      const { session, seen } = yield* start({ ...agent, cwd: folder });
+      yield* prompt(session, "go");
+      yield* seen.nextOf("turn.completed");
+      const answers = seen
+        .all("notice")
+        .map((notice) => echoed(notice) as { code?: number; message?: string; data?: unknown });
+      const codes = answers.map(({ code }) => code);
+      const [invalid, internal] = [-32602, -32603];
+      assert.deepStrictEqual(codes, [
+        invalid,
+        invalid,
+        invalid,
+        invalid,
+        internal,
+        invalid,
+        internal,
+        invalid,
+        invalid,
+        internal,
+        invalid,
+        invalid,
+        invalid,
+      ]);
+      assert.match(JSON.stringify(answers[0]), /pipe is no plain file/);
+      assert.match(JSON.stringify(answers[1]), /huge is larger than/);
+      assert.match(JSON.stringify(answers[4]), /ELOOP/);
+      assert.strictEqual(readFileSync(join(folder, "file"), "utf8"), "as it was");
     }).pipe(Effect.scoped),
   );
 
@@ -150,5 +207,38 @@ describe("an agent's request", () => {
       yield* session.respondUserInput(confirm.requestKey, { confirm: "decline" });
       assert.deepStrictEqual(echoed(yield* seen.next(fromAgent)), { action: "decline" });
     }).pipe(Effect.scoped),
+  );
+
+  it.live.each([
+    { said: { confirm: "accept" }, answer: { action: "accept" } },
+    { said: { confirm: "decline" }, answer: { action: "decline" } },
+    { said: {}, answer: { action: "decline" } },
+  ])(
+    "for an address to be opened shows it with its host, and a person says whether it was: $said",
+    ({ said, answer }) =>
+      Effect.gen(function* () {
+        const wanted = {
+          mode: "url",
+          message: "Log in",
+          url: "https://example.org/login?a",
+          elicitationId: "e",
+        };
+        const agent = yield* oneTurn(
+          script.asks("1", "elicitation/create", wanted),
+          script.hearsAnswerTo("1"),
+          script.echoes,
+          script.notifies("elicitation/complete", { elicitationId: "e" }),
+        );
+        const { session, seen } = yield* start(agent);
+        yield* prompt(session, "go");
+        const { requestKey, questions } = yield* seen.nextOf("user-input.requested");
+        assert.match(
+          questions[0]?.prompt ?? "",
+          /^Log in\nOpen this address of example\.org, .*: https:\/\/example\.org\/login\?a$/,
+        );
+        yield* session.respondUserInput(requestKey, said);
+        assert.deepStrictEqual(echoed(yield* seen.next(fromAgent)), answer);
+        assert.strictEqual((yield* seen.nextOf("turn.completed")).status, "completed");
+      }).pipe(Effect.scoped),
   );
 });

@@ -199,6 +199,66 @@ describe("an earlier session", () => {
     }).pipe(Effect.scoped),
   );
 
+  it.live("of another thread is copied where the agent can, and left as it is", () =>
+    Effect.gen(function* () {
+      const forking = { agentCapabilities: { sessionCapabilities: { fork: {}, resume: {} } } };
+      const agent = yield* playing([
+        ...opensBy(
+          forking,
+          "session/fork",
+          script.says("long ago"),
+          script.answers(1, { sessionId: script.sessionId }),
+        ),
+        ...script.turn([script.says("now")]),
+        script.exits,
+      ]);
+      const { session, seen, turn } = yield* start({ ...agent, resume: { sessionId: "other" }, fork: true });
+      yield* turn("go");
+      assert.deepInclude(seen.events[0] as object, {
+        providerSessionId: script.sessionId,
+        capabilities: { steer: false, resume: true, fork: true },
+        resumed: true,
+      });
+      assert.deepStrictEqual(session.resumeCursor, { sessionId: script.sessionId });
+      assert.strictEqual(seen.text, "now");
+    }).pipe(Effect.scoped),
+  );
+
+  it.live("of another thread is followed by a new one where the agent cannot copy it", () =>
+    Effect.gen(function* () {
+      const unable = yield* start({
+        ...(yield* playing([
+          ...opensBy(resuming, "session/new", script.answers(1, { sessionId: "fresh" })),
+          script.exits,
+        ])),
+        resume: { sessionId: "other" },
+        fork: true,
+      });
+      assert.deepInclude((yield* unable.seen.nextOf("session.started")) as object, {
+        providerSessionId: "fresh",
+        capabilities: { steer: false, resume: true, fork: false },
+        resumed: false,
+      });
+
+      const forking = { agentCapabilities: { sessionCapabilities: { fork: {} } } };
+      const refusing = yield* start({
+        ...(yield* playing([
+          ...opensBy(forking, "session/fork", script.refuses(1, -32602, "no such session")),
+          script.hears("session/new", 2),
+          script.answers(2, { sessionId: "fresh" }),
+          script.exits,
+        ])),
+        resume: { sessionId: "other" },
+        fork: true,
+      });
+      assert.isFalse((yield* refusing.seen.nextOf("session.started")).resumed);
+      assert.match(
+        (yield* refusing.seen.nextOf("notice")).summary,
+        /could not copy the other session: no such/,
+      );
+    }).pipe(Effect.scoped),
+  );
+
   it.live("is not asked for where the agent cannot have one", () =>
     Effect.gen(function* () {
       const { session, seen } = yield* start({ resume });

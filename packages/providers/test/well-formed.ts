@@ -15,7 +15,11 @@ export const assertWellFormed = (events: ReadonlyArray<Event>): void => {
   const speaking = new Set<string>();
   const finished = new Set<string>();
   const open = new Set<string>();
+  let inTurn = false;
   for (const event of events) {
+    if (event.type === "turn.started") inTurn = true;
+    if (event.type === "turn.completed") inTurn = false;
+    if (event.type === "usage.updated") assert.isTrue(inTurn, "what is used is told of no turn");
     if (event.type === "tool.updated") tools.set(event.itemId, event.status);
     if (event.type === "message.delta") {
       assert.isFalse(finished.has(event.itemId), "a message goes on after its end");

@@ -13,8 +13,9 @@ import type {
 } from "../shared/Provider.ts";
 import { read } from "../shared/Read.ts";
 import { AcpSession } from "./AcpSession.ts";
+import { canSteer, capabilitiesOf } from "./Capabilities.ts";
 import type { Wish } from "./ConfigOptions.ts";
-import { canSteer, handshake, resumeCursorOf } from "./Handshake.ts";
+import { handshake, resumeCursorOf } from "./Handshake.ts";
 import { promptBlocks } from "./PromptBlocks.ts";
 import { applyMode, applyWishes } from "./Settings.ts";
 import { SteeringResponse } from "./Wire.ts";
@@ -34,14 +35,15 @@ export const startAcp = Effect.fnUntraced(function* (
     launch,
     cwd,
     deadlines,
-    make: (process, queue) => new AcpSession({ provider, process, queue, cwd, mode, deadlines }),
+    make: (process, queue) =>
+      new AcpSession({ provider, process, queue, cwd, mode, deadlines, login: launch.login }),
     handshake: (session: AcpSession) =>
       handshake(session, input).pipe(
         Effect.tap(() => applyMode(session, launch, mode)),
         Effect.tap(() => applyWishes(session, wishesOf(input.model), deadlines)),
       ),
   });
-  session.begin({ steer: canSteer(session), resume: resumeCursorOf(session) !== null }, opened);
+  session.begin(capabilitiesOf(session.agent), opened);
   return agentSession(session, events, launch, deadlines);
 });
 
@@ -64,6 +66,9 @@ const agentSession = (
     adapterKey: "acp",
     pid: process.pid,
     processMark: process.mark,
+    get gone() {
+      return session.gone;
+    },
     resumeCursor: resumeCursorOf(session),
     events,
     prompt: Effect.fnUntraced(function* (input) {
@@ -88,7 +93,7 @@ const agentSession = (
     }),
     steer: Effect.fnUntraced(function* (input) {
       yield* present("steer");
-      if (!canSteer(session)) {
+      if (!canSteer(session.agent)) {
         return yield* session.error(
           "steer",
           `${session.provider} takes no prompt while it works. Queue it instead.`,

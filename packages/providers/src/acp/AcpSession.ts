@@ -5,6 +5,7 @@ import { ProviderSessionId } from "@heddle/contracts/Ids";
 import type { RuntimeMode } from "@heddle/contracts/Model";
 import type { ProviderCapabilities, ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import { Data, Effect, type Schema } from "effect";
+import { howToLogIn } from "../shared/Advice.ts";
 import type { AgentProcess, ProcessExit } from "../shared/AgentProcess.ts";
 import { boundText } from "../shared/Bounded.ts";
 import type { Deadlines } from "../shared/Deadlines.ts";
@@ -13,10 +14,12 @@ import type { ProcessSession } from "../shared/ProcessSession.ts";
 import { ProviderError } from "../shared/Provider.ts";
 import { read } from "../shared/Read.ts";
 import { type AgentConnection, connectAgent } from "./AgentConnection.ts";
+import type { FORK } from "./Capabilities.ts";
 import { type ConfigOption, readConfigOptions } from "./ConfigOptions.ts";
 import { readTextFile, writeTextFile } from "./Files.ts";
 import { OpenRequests } from "./OpenRequests.ts";
 import { Translator } from "./Translator.ts";
+import { UsageMeter } from "./Usage.ts";
 import { type InitializeResponse, PromptResponse, SessionNotification } from "./Wire.ts";
 
 const MAX_REASON = 2000;
@@ -49,6 +52,8 @@ export interface AcpSessionOptions {
   readonly cwd: string;
   readonly mode: RuntimeMode;
   readonly deadlines: Deadlines;
+  /** How to log in, where that is known. */
+  readonly login?: string | undefined;
 }
 
 interface Turn {
@@ -71,8 +76,10 @@ export class AcpSession implements ProcessSession {
   /** While an earlier session is being loaded, and until the first prompt: the agent repeats what was said then. */
   replaying = false;
   readonly #deadlines: Deadlines;
+  readonly #login: string | undefined;
   readonly #queue: EventQueue;
   readonly #translator: Translator;
+  readonly usage = new UsageMeter();
   /** What came before the agent had a session; `undefined` once `session.started` is out. */
   #early: Array<ProviderRuntimeEvent> | undefined = [];
   readonly #begun = Promise.withResolvers<void>();
@@ -80,10 +87,11 @@ export class AcpSession implements ProcessSession {
   #over = false;
   #ended = false;
 
-  constructor({ provider, process, queue, cwd, mode, deadlines }: AcpSessionOptions) {
+  constructor({ provider, process, queue, cwd, mode, deadlines, login }: AcpSessionOptions) {
     this.provider = provider;
     this.process = process;
     this.#deadlines = deadlines;
+    this.#login = login;
     this.#queue = queue;
     const prefix = randomUUID().slice(0, 8);
     this.#translator = new Translator(prefix);
@@ -150,7 +158,11 @@ export class AcpSession implements ProcessSession {
     return this.#asking((agent) => agent.request(method, params));
   }
 
-  askExtension(method: `_${string}`, params: unknown): Effect.Effect<unknown, AgentRefused | AgentGone> {
+  /** One that is no part of the protocol, or not yet. */
+  askExtension(
+    method: `_${string}` | typeof FORK,
+    params: unknown,
+  ): Effect.Effect<unknown, AgentRefused | AgentGone> {
     return this.#asking((agent) => agent.request(method, params));
   }
 
@@ -182,6 +194,7 @@ export class AcpSession implements ProcessSession {
     this.replaying = false;
     for (const event of this.#translator.finishMessages()) this.emit(event);
     this.emit({ type: "turn.started" });
+    this.usage.begin();
     if (turn.cancelling) {
       this.#endTurn("interrupted");
       return false;
@@ -249,12 +262,19 @@ export class AcpSession implements ProcessSession {
     if (update["sessionUpdate"] === "config_option_update" && Array.isArray(update["configOptions"])) {
       this.configOptions = readConfigOptions(update["configOptions"]);
     }
+    if (update["sessionUpdate"] === "usage_update") {
+      this.usage.heard(update);
+      if (this.#turn?.handedOver) this.#tellUsage();
+      return;
+    }
     if (this.replaying) return;
     for (const event of this.#translator.update(update)) this.emit(event);
   }
 
   #answered(response: unknown): void {
-    const reason = readPromptResponse(response)?.stopReason;
+    const answer = readPromptResponse(response);
+    this.usage.ended(answer?.usage);
+    const reason = answer?.stopReason;
     if (reason === "cancelled") this.#endTurn("interrupted");
     else if (reason === "end_turn") this.#endTurn("completed");
     else this.#endTurn("completed", reason ?? "The agent did not say why it stopped.");
@@ -274,8 +294,14 @@ export class AcpSession implements ProcessSession {
     for (const event of this.#translator.finish(status === "completed" ? "completed" : "failed", note)) {
       this.emit(event);
     }
+    if (this.#turn?.handedOver) this.#tellUsage();
     this.#turn = undefined;
     this.emit({ type: "turn.completed", status, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  #tellUsage(): void {
+    const event = this.usage.take();
+    if (event !== undefined) this.emit(event);
   }
 
   #asking(
@@ -295,7 +321,7 @@ export class AcpSession implements ProcessSession {
       description ? `${name} (${description})` : name,
     );
     const how = methods.length === 0 ? "" : ` It knows: ${methods.join("; ")}.`;
-    return `${this.provider} wants a login. Log in with its own command in a terminal, as the user that runs Heddle, or set its key under "env" of the agent in settings.json.${how}`;
+    return `${this.provider} wants a login. ${howToLogIn(this.#login)}${how}`;
   }
 }
 

@@ -18,7 +18,9 @@ export interface ReadInput {
 export const readTextFile = async (folder: string, input: ReadInput): Promise<string> => {
   const path = await contained(folder, input.path);
   try {
-    if ((await stat(path)).size > MAX_READ_BYTES) {
+    const file = await stat(path);
+    if (!file.isFile()) throw noPlainFile(input.path);
+    if (file.size > MAX_READ_BYTES) {
       throw RequestError.invalidParams(undefined, `${input.path} is larger than ${MAX_READ_BYTES} bytes`);
     }
     const text = await readFile(path, "utf8");
@@ -39,18 +41,40 @@ export const writeTextFile = async (folder: string, path: string, content: strin
   const target = await contained(folder, path);
   try {
     await mkdir(dirname(target), { recursive: true });
+    if (await isOtherThanFile(target)) throw noPlainFile(path);
     await writeFile(target, content);
   } catch (error) {
     throw toAgent(error, path);
   }
 };
 
+/** A pipe would be waited for, and a device may have no end. */
+const noPlainFile = (path: string): RequestError =>
+  RequestError.invalidParams(undefined, `${path} is no plain file`);
+
+const isOtherThanFile = async (path: string): Promise<boolean> => {
+  try {
+    return !(await stat(path)).isFile();
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
+};
+
 const contained = async (folder: string, path: string): Promise<string> => {
   if (!isAbsolute(path)) throw RequestError.invalidParams(undefined, `${path} is not an absolute path`);
-  const target = await containedPath(folder, path);
+  const target = await pathInside(folder, path);
   if (target === undefined)
     throw RequestError.invalidParams(undefined, `${path} is outside the session's folder`);
   return target;
+};
+
+const pathInside = async (folder: string, path: string): Promise<string | undefined> => {
+  try {
+    return await containedPath(folder, path);
+  } catch (error) {
+    throw toAgent(error, path);
+  }
 };
 
 const toAgent = (error: unknown, path: string): unknown => {

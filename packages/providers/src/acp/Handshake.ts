@@ -4,6 +4,7 @@ import { Effect, type Schema } from "effect";
 import type { ProviderError, StartInput } from "../shared/Provider.ts";
 import { read } from "../shared/Read.ts";
 import type { AcpSession, AgentRefused } from "./AcpSession.ts";
+import { canFork, FORK, resumeMethodOf } from "./Capabilities.ts";
 import { readConfigOptions } from "./ConfigOptions.ts";
 import { InitializeResponse, ResumeCursor, SessionResponse } from "./Wire.ts";
 
@@ -18,25 +19,15 @@ const readCursor = read(ResumeCursor);
 export const handshake = Effect.fnUntraced(function* (session: AcpSession, input: StartInput) {
   yield* initialize(session);
   const cursor = input.resume === undefined ? undefined : readCursor(input.resume);
-  const resumed = cursor === undefined ? false : yield* resume(session, input.cwd, cursor.sessionId);
+  const goOn = input.fork ? fork : resume;
+  const resumed = cursor === undefined ? false : yield* goOn(session, input.cwd, cursor.sessionId);
   if (!resumed) yield* create(session, input.cwd);
   return resumed;
 });
 
 /** What goes into `resume` of a later start. */
 export const resumeCursorOf = (session: AcpSession): Schema.Json =>
-  resumeMethodOf(session) === undefined ? null : { sessionId: session.sessionId };
-
-/** Both adapters of large agents announce it so; it is an extension of the protocol. */
-export const canSteer = (session: AcpSession): boolean => {
-  const steering = session.agent?.["_meta"]?.["steering"];
-  return (
-    typeof steering === "object" &&
-    steering !== null &&
-    "supported" in steering &&
-    steering.supported === true
-  );
-};
+  resumeMethodOf(session.agent) === undefined ? null : { sessionId: session.sessionId };
 
 const initialize = Effect.fnUntraced(function* (session: AcpSession) {
   const answer = yield* session
@@ -45,9 +36,10 @@ const initialize = Effect.fnUntraced(function* (session: AcpSession) {
       clientInfo: { name: "heddle", title: "Heddle", version: "0.1.0" },
       clientCapabilities: {
         fs: { readTextFile: true, writeTextFile: true },
+        // Agents run commands themselves then, and what they start ends with them.
         terminal: false,
-        elicitation: { form: {} },
-        session: { notices: {}, configOptions: { boolean: {} } },
+        elicitation: { form: {}, url: {} },
+        session: { notices: {}, compaction: {}, configOptions: { boolean: {} } },
       },
     })
     .pipe(
@@ -79,25 +71,15 @@ const create = Effect.fnUntraced(function* (session: AcpSession, cwd: string) {
 
 /** False where the agent has no memory of the session: the thread then goes on in a new one. */
 const resume = Effect.fnUntraced(function* (session: AcpSession, cwd: string, sessionId: string) {
-  const method = resumeMethodOf(session);
+  const method = resumeMethodOf(session.agent);
   if (method === undefined) return false;
   session.sessionId = sessionId;
-  session.replaying = true;
-  const answer = yield* session.ask(method, { sessionId, cwd, mcpServers: [] }).pipe(
-    Effect.catchTag("AgentRefused", (error) =>
-      error.wantsLogin
-        ? Effect.fail(error)
-        : Effect.sync(() => {
-            session.sessionId = "";
-            session.replaying = false;
-            const summary = `The agent could not go on with the earlier session: ${error.reason}`;
-            session.notice("info", "resume-failed", summary, { sessionId });
-          }),
-    ),
-    Effect.catchTag("AgentGone", () => Effect.never),
-    refusedAs(session, "would not go on with its session"),
-  );
-  if (session.sessionId === "") return false;
+  const answer = yield* askToGoOn(session, method, { cwd, sessionId }, "go on with the earlier session");
+  if (answer === undefined) {
+    session.sessionId = "";
+    return false;
+  }
+  session.usage.goOn();
   // An answer to session/resume may be empty: the session is the one that was named.
   adopt(session, readSession(answer) ?? {});
   // Only loading repeats what was said; what comes after a resume is news.
@@ -105,12 +87,42 @@ const resume = Effect.fnUntraced(function* (session: AcpSession, cwd: string, se
   return true;
 });
 
-/** Resuming is preferred: it does not send the whole history again. */
-const resumeMethodOf = (session: AcpSession) => {
-  const capabilities = session.agent?.agentCapabilities;
-  if (capabilities?.sessionCapabilities?.["resume"]) return methods.agent.session.resume;
-  return capabilities?.loadSession ? methods.agent.session.load : undefined;
-};
+/** False where the agent copies no sessions: the other thread's session is not to be gone on with itself. */
+const fork = Effect.fnUntraced(function* (session: AcpSession, cwd: string, sessionId: string) {
+  if (!canFork(session.agent)) return false;
+  const answer = yield* askToGoOn(session, FORK, { cwd, sessionId }, "copy the other session");
+  if (answer === undefined) return false;
+  const copy = readSession(answer);
+  if (!copy?.sessionId) return yield* session.error("start", notUnderstood(session, FORK));
+  session.sessionId = copy.sessionId;
+  adopt(session, copy);
+  return true;
+});
+
+/** The answer; `undefined`, and a notice, where the agent refuses for another reason than the want of a login. */
+const askToGoOn = Effect.fnUntraced(function* (
+  session: AcpSession,
+  method: "session/resume" | "session/load" | typeof FORK,
+  named: { readonly cwd: string; readonly sessionId: string },
+  what: string,
+) {
+  session.replaying = true;
+  const params = { ...named, mcpServers: [] };
+  const asking = method === FORK ? session.askExtension(method, params) : session.ask(method, params);
+  const answer = yield* asking.pipe(
+    Effect.catchTag("AgentRefused", (error) => {
+      if (error.wantsLogin) return Effect.fail(error);
+      const { sessionId } = named;
+      const summary = `The agent could not ${what}: ${error.reason}`;
+      session.notice("info", "resume-failed", summary, { sessionId });
+      return Effect.undefined;
+    }),
+    Effect.catchTag("AgentGone", () => Effect.never),
+    refusedAs(session, `would not ${what}`),
+  );
+  session.replaying = false;
+  return answer;
+});
 
 const adopt = (session: AcpSession, response: SessionResponse): void => {
   session.configOptions = readConfigOptions(response.configOptions);

@@ -8,13 +8,13 @@ import {
 import { ProviderItemId } from "@heddle/contracts/Ids";
 import type { ApprovalDecision, RuntimeMode } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
-import { acceptedBy } from "../shared/Acceptance.ts";
+import { acceptedBy, AcceptedActs } from "../shared/Acceptance.ts";
 import { boundJson } from "../shared/Bounded.ts";
-import { fill, type Form, questionsOf, readForm } from "../shared/Elicitation.ts";
+import { fill, type Form, type FormValue, questionsOf, readForm } from "../shared/Elicitation.ts";
 import { read } from "../shared/Read.ts";
 import { optionFor, type PermissionOption } from "./Approvals.ts";
 import type { Asked } from "./AgentConnection.ts";
-import { type KnownTool, MAX_TITLE, payloadOf } from "./ToolCalls.ts";
+import { type KnownTool, payloadOf } from "./ToolCalls.ts";
 import type { Translator } from "./Translator.ts";
 import { PermissionRequest } from "./Wire.ts";
 
@@ -57,8 +57,7 @@ export interface OpenRequestsOptions {
 
 export class OpenRequests {
   readonly #open = new Map<string, OpenApproval | OpenQuestions>();
-  /** Exact kinds and titles that a person accepted for the session, where the agent has no such answer itself. */
-  readonly #remembered = new Set<string>();
+  readonly #accepted = new AcceptedActs();
   readonly #options: OpenRequestsOptions;
   #mode: RuntimeMode;
   #asked = 0;
@@ -99,7 +98,8 @@ export class OpenRequests {
   /** Answers `elicitation/create`. */
   elicitation({ requestId, params, signal }: Asked): Promise<CreateElicitationResponse> {
     const form = readForm(params);
-    if (form === undefined) throw RequestError.invalidParams(undefined, "only forms can be asked here");
+    if (form === undefined)
+      throw RequestError.invalidParams(undefined, "only forms and addresses of the web can be asked here");
     if (this.#options.cancelling()) return Promise.resolve({ action: "cancel" });
     return new Promise((settle, fail) => {
       const requestKey = this.#add({ type: "user-input", requestId, form, settle, fail }, signal);
@@ -121,13 +121,8 @@ export class OpenRequests {
       return { ok: false, problem: "The agent offers no way to accept this. Decline it, or cancel it." };
     }
     this.#open.delete(requestKey);
-    if (
-      decision === "acceptForSession" &&
-      option?.kind !== "allow_always" &&
-      tool.title.length <= MAX_TITLE
-    ) {
-      this.#remembered.add(memoryOf(tool));
-    }
+    // Also where the agent offers to keep it: some ask again all the same.
+    if (decision === "acceptForSession") this.#accepted.add(tool);
     // An agent that offers no refusal is refused by the only other answer that there is.
     request.settle(option === undefined ? CANCELLED : selected(option));
     return { ok: true, requestId };
@@ -139,9 +134,7 @@ export class OpenRequests {
     const filled = fill(request.form, answers);
     if (!filled.ok) return filled;
     this.#open.delete(requestKey);
-    request.settle(
-      filled.content === undefined ? { action: "decline" } : { action: "accept", content: filled.content },
-    );
+    request.settle(toResponse(request.form, filled.content));
     return { ok: true, requestId: request.requestId };
   }
 
@@ -171,7 +164,7 @@ export class OpenRequests {
     itemId: ProviderItemId,
     options: ReadonlyArray<PermissionOption>,
   ): RequestPermissionResponse | undefined {
-    const remembered = this.#remembered.has(memoryOf(tool));
+    const remembered = this.#accepted.has(tool);
     if (!remembered && !acceptedBy(this.#mode, tool.kind)) return undefined;
     const option = optionFor(options, "accept");
     if (option === undefined) return undefined;
@@ -205,7 +198,13 @@ export class OpenRequests {
   }
 }
 
-const memoryOf = ({ kind, title }: KnownTool): string => JSON.stringify([kind, title]);
+const toResponse = (
+  form: Form,
+  content: Record<string, FormValue> | undefined,
+): CreateElicitationResponse => {
+  if (content === undefined) return { action: "decline" };
+  return form.kind === "form" ? { action: "accept", content } : { action: "accept" };
+};
 
 const selected = ({ optionId }: PermissionOption): RequestPermissionResponse => ({
   outcome: { outcome: "selected", optionId },

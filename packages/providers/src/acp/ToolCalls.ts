@@ -14,10 +14,11 @@ export interface KnownTool {
   readonly kind: ApprovalKind;
   readonly title: string;
   readonly status: ToolStatus;
+  /** The arguments that were told last; agents often leave them out of a request for leave. */
+  readonly input: unknown;
 }
 
-/** A longer title is cut, and then no longer names one call only. */
-export const MAX_TITLE = 2000;
+const MAX_TITLE = 2000;
 /** Calls that are over are remembered only so far, for the late updates that some agents send. */
 const MAX_KNOWN = 1000;
 
@@ -39,6 +40,7 @@ export class ToolCalls {
       title: boundText(call.title ?? known?.title ?? call.name ?? call.toolCallId, MAX_TITLE),
       // A repeated first message does not bring a call that is over back to life.
       status: known !== undefined && isOver(known.status) && !isOver(status) ? known.status : status,
+      input: isEmpty(call.rawInput) ? known?.input : call.rawInput,
     };
   }
 
@@ -83,9 +85,12 @@ export class ToolCalls {
 /** The arguments, output and changed files that one message of the agent shows. */
 export const payloadOf = (call: ToolCall): Record<string, unknown> => {
   const content = (call.content ?? []).flatMap((entry) => readContent(entry) ?? []);
-  const text = content.flatMap((entry) =>
-    entry.type === "content" ? (entry.content.text ?? entry.content.uri ?? `[${entry.content.type}]`) : [],
-  );
+  const text = content.flatMap((entry) => {
+    // Heddle has no terminals for agents, so one that is shown is the agent's own, and cannot be looked into.
+    if (entry.type === "terminal") return `[terminal ${entry.terminalId}]`;
+    if (entry.type !== "content") return [];
+    return entry.content.text ?? entry.content.uri ?? `[${entry.content.type}]`;
+  });
   const diffs = content.flatMap((entry): Schema.Json => {
     if (entry.type !== "diff") return [];
     const { path, oldText, newText } = entry;
@@ -123,9 +128,15 @@ const toStatus = (status: string | null | undefined): ToolStatus | undefined => 
   }
 };
 
-const toolUpdated = (toolCallId: string, tool: KnownTool, payload: Schema.Json): ToolUpdated => ({
+const toolUpdated = (
+  toolCallId: string,
+  { kind, title, status }: KnownTool,
+  payload: Schema.Json,
+): ToolUpdated => ({
   type: "tool.updated",
   itemId: ProviderItemId.make(toolCallId),
-  ...tool,
+  kind,
+  title,
+  status,
   payload,
 });

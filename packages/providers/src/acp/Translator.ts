@@ -7,7 +7,16 @@ import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEven
 import { boundText, piecesOf } from "../shared/Bounded.ts";
 import { read } from "../shared/Read.ts";
 import { ToolCalls } from "./ToolCalls.ts";
-import { AgentNotice, ContentChunk, CurrentMode, Plan, ToolCall } from "./Wire.ts";
+import {
+  AgentNotice,
+  Compaction,
+  ContentChunk,
+  CurrentMode,
+  Plan,
+  SessionInfo,
+  ToolCall,
+  Trouble,
+} from "./Wire.ts";
 
 type Events = ReadonlyArray<ProviderRuntimeEvent>;
 
@@ -23,6 +32,9 @@ const readToolCall = read(ToolCall);
 const readPlan = read(Plan);
 const readNotice = read(AgentNotice);
 const readMode = read(CurrentMode);
+const readCompaction = read(Compaction);
+const readInfo = read(SessionInfo);
+const readTrouble = read(Trouble);
 
 interface OpenMessage {
   readonly itemId: ProviderItemId;
@@ -40,6 +52,7 @@ export class Translator {
   #message: OpenMessage | undefined;
   #thought: { text: string; readonly messageId: string | undefined } | undefined;
   #halfCharacter = "";
+  #compaction = "";
 
   /** `prefix` makes the ids that are made here unique among all processes of one session. */
   constructor(prefix: string) {
@@ -72,6 +85,10 @@ export class Translator {
           ? []
           : [agentNotice("info", `The agent switched to its mode "${mode}".`, { mode })];
       }
+      case "compaction_update":
+        return this.#compacted(update);
+      case "session_info_update":
+        return troublesOf(update);
       default:
         return [];
     }
@@ -142,6 +159,17 @@ export class Translator {
     return [...this.finishMessages(), updated];
   }
 
+  #compacted(update: unknown): Events {
+    const compaction = readCompaction(update);
+    if (compaction === undefined) return [];
+    const { compactionId, status, error } = compaction;
+    const told = `${compactionId} ${status}`;
+    const [tone, summary] = compactionSaid(status, error ?? undefined);
+    if (told === this.#compaction || summary === undefined) return [];
+    this.#compaction = told;
+    return [agentNotice(tone, summary, { status })];
+  }
+
   #endMessage(): Events {
     const message = this.#message;
     this.#message = undefined;
@@ -180,6 +208,28 @@ export class Translator {
 
 const toPlanStatus = (status: string | null | undefined): "pending" | "in_progress" | "completed" =>
   status === "in_progress" || status === "completed" ? status : "pending";
+
+const compactionSaid = (
+  status: string,
+  error: string | undefined,
+): readonly [tone: "info" | "error", summary: string | undefined] => {
+  switch (status) {
+    case "in_progress":
+      return ["info", "The agent shortens what it remembers of the conversation."];
+    case "completed":
+      return ["info", "The agent has shortened what it remembers of the conversation."];
+    case "failed":
+      return ["error", `The agent could not shorten what it remembers: ${error ?? "it did not say why"}`];
+    default:
+      return ["info", undefined];
+  }
+};
+
+const troublesOf = (update: unknown): Events =>
+  Object.values(readInfo(update)?.["_meta"] ?? {}).flatMap((extension) => {
+    const trouble = readTrouble(extension);
+    return trouble === undefined ? [] : agentNotice("info", trouble.error.message, {});
+  });
 
 /** Some agents stream a message and then send it again in full. A chunk is more text, so only the text can tell. */
 const repeatsWhole = (message: OpenMessage, received: string): boolean =>

@@ -49,6 +49,7 @@ export const ToolContent = Schema.Union([
     type: Schema.Literal("content"),
     content: Schema.Struct({ type: Schema.String, text: maybe(Schema.String), uri: maybe(Schema.String) }),
   }),
+  Schema.Struct({ type: Schema.Literal("terminal"), terminalId: Schema.String }),
 ]);
 
 /** How Zed's clients and the agents around them pass a command's output; no part of the protocol, but all there is. */
@@ -66,6 +67,40 @@ export const AgentNotice = Schema.Struct({
   severity: Schema.String,
   title: Schema.String,
   description: maybe(Schema.String),
+});
+
+export const Compaction = Schema.Struct({
+  compactionId: Schema.String,
+  status: Schema.String,
+  error: maybe(Schema.String),
+});
+
+/** Agents tell of tries again here, each in an extension of its own. */
+export const SessionInfo = Schema.Struct({ _meta: maybe(Meta) });
+export const Trouble = Schema.Struct({ error: Schema.Struct({ message: Schema.String }) });
+
+const Tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0));
+
+/** `cost` is of the whole session. */
+export const UsageUpdate = Schema.Struct({
+  used: Tokens,
+  size: Tokens,
+  cost: maybe(
+    Schema.Struct({
+      amount: Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)),
+      currency: Schema.String,
+    }),
+  ),
+});
+
+/** Of one turn. */
+export const PromptUsage = Schema.Struct({
+  totalTokens: Tokens,
+  inputTokens: Tokens,
+  outputTokens: Tokens,
+  thoughtTokens: maybe(Tokens),
+  cachedReadTokens: maybe(Tokens),
+  cachedWriteTokens: maybe(Tokens),
 });
 
 export const CurrentMode = Schema.Struct({ currentModeId: Schema.String });
@@ -99,7 +134,7 @@ export const InitializeResponse = Schema.Struct({
 });
 export type InitializeResponse = typeof InitializeResponse.Type;
 
-/** Of `session/new`; `session/load` and `session/resume` answer the same without the id. */
+/** Of `session/new` and `session/fork`; `session/load` and `session/resume` answer the same without the id. */
 export const SessionResponse = Schema.Struct({
   sessionId: maybe(Schema.String),
   modes: maybe(
@@ -112,7 +147,7 @@ export const SessionResponse = Schema.Struct({
 });
 export type SessionResponse = typeof SessionResponse.Type;
 
-export const PromptResponse = Schema.Struct({ stopReason: Schema.String });
+export const PromptResponse = Schema.Struct({ stopReason: Schema.String, usage: maybe(Schema.Unknown) });
 
 export const ResumeCursor = Schema.Struct({ sessionId: Schema.String });
 

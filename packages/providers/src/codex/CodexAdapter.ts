@@ -59,6 +59,9 @@ const agentSession = (
     adapterKey: "codex",
     pid: process.pid,
     processMark: process.mark,
+    get gone() {
+      return session.gone;
+    },
     resumeCursor: { threadId: session.threadId },
     events,
     prompt: Effect.fnUntraced(function* (input) {
@@ -156,7 +159,7 @@ const steer = Effect.fnUntraced(function* (session: CodexSession, input: PromptI
   }
   const said = {
     input: yield* inputOf(session, "steer", input),
-    clientUserMessageId: yield* messageId,
+    clientUserMessageId: yield* messageIdOf(input),
   };
   yield* session.ask("turn/steer", { threadId, expectedTurnId: turn.id, ...said }).pipe(
     Effect.catchTags({
@@ -185,7 +188,7 @@ const turnParams = Effect.fnUntraced(function* (
     threadId,
     input: yield* inputOf(session, "prompt", input),
     // The same each time that it is sent, so that codex can tell.
-    clientUserMessageId: yield* messageId,
+    clientUserMessageId: yield* messageIdOf(input),
     ...(mode === toldMode ? {} : policyOf(mode, workspace)),
     ...(model?.model === undefined ? {} : { model: model.model }),
     ...(effort === undefined ? {} : { effort }),
@@ -205,4 +208,5 @@ const inputOf = (
   );
 };
 
-const messageId = Effect.sync(() => randomUUID());
+const messageIdOf = ({ promptId }: Pick<PromptInput, "promptId">): Effect.Effect<string> =>
+  Effect.sync(() => promptId ?? randomUUID());

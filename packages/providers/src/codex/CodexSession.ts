@@ -10,12 +10,14 @@ import type { EventQueue } from "../shared/EventQueue.ts";
 import type { ProcessSession } from "../shared/ProcessSession.ts";
 import { ProviderError } from "../shared/Provider.ts";
 import { read } from "../shared/Read.ts";
+import { CAPABILITIES } from "./Capabilities.ts";
 import { type Asked, Connection, type Method, type ParamsOf } from "./Connection.ts";
 import { workspaceWrite } from "./Modes.ts";
 import { OpenRequests } from "./OpenRequests.ts";
 import { CodexRefused, waitingOutOverload } from "./Overload.ts";
 import { agentNotice, Translator } from "./Translator.ts";
 import { reasonOf } from "./TurnErrors.ts";
+import { UsageMeter } from "./Usage.ts";
 import {
   type EndedTurn,
   ErrorNotification,
@@ -72,6 +74,7 @@ export class CodexSession implements ProcessSession {
   readonly #deadlines: Deadlines;
   readonly #queue: EventQueue;
   readonly #translator = new Translator();
+  readonly #usage = new UsageMeter();
   /** What came before codex had a thread; `undefined` once `session.started` is out. */
   #early: Array<ProviderRuntimeEvent> | undefined = [];
   readonly #begun = Promise.withResolvers<void>();
@@ -162,7 +165,7 @@ export class CodexSession implements ProcessSession {
       type: "session.started",
       providerSessionId: ProviderSessionId.make(this.threadId),
       providerThreadId: ProviderThreadId.make(this.threadId),
-      capabilities: { steer: true, resume: true },
+      capabilities: CAPABILITIES,
       resumed,
     });
     for (const event of early) this.emit(event);
@@ -185,6 +188,7 @@ export class CodexSession implements ProcessSession {
       return "over";
     }
     this.#announce(turn, id);
+    this.#tellUsage();
     const ended = this.#endedTurns.get(id);
     if (ended === undefined) return turn.cancelling ? "interrupt" : "runs";
     this.#endTurn(ended);
@@ -292,6 +296,10 @@ export class CodexSession implements ProcessSession {
         if (resolved !== undefined) this.requests.resolved(resolved.requestId);
         return;
       }
+      case "thread/tokenUsage/updated":
+        this.#usage.heard(params);
+        this.#tellUsage();
+        return;
       case "error":
         this.#troubled(params);
         return;
@@ -340,6 +348,12 @@ export class CodexSession implements ProcessSession {
       type: "turn.started",
       ...(id === undefined ? {} : { providerTurnId: ProviderTurnId.make(id) }),
     });
+  }
+
+  /** Of the turn that runs: what an earlier one used is told again when its thread is gone on with. */
+  #tellUsage(): void {
+    const event = this.#usage.take(this.#turn?.id);
+    if (event !== undefined) this.emit(event);
   }
 
   /** What ends a turn is told by its end. */

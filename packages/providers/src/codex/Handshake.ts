@@ -17,7 +17,7 @@ export const handshake = Effect.fnUntraced(function* (session: CodexSession, inp
   yield* initialize(session);
   yield* readSettings(session, input.cwd);
   const cursor = input.resume === undefined ? undefined : readCursor(input.resume);
-  const resumed = cursor === undefined ? false : yield* resume(session, input, cursor.threadId);
+  const resumed = cursor === undefined ? false : yield* goOn(session, input, cursor.threadId);
   if (!resumed) yield* create(session, input);
   return resumed;
 });
@@ -58,23 +58,28 @@ const create = Effect.fnUntraced(function* (session: CodexSession, input: StartI
   yield* adopt(session, "thread/start", answer);
 });
 
-/** False where codex cannot go on with the thread: its record is gone, or not to be read. It then goes on in a new one. */
-const resume = Effect.fnUntraced(function* (session: CodexSession, input: StartInput, threadId: string) {
+/**
+ * In the thread, or in a copy of it. False where codex cannot: its record is gone, or not to be read. It then goes on in a
+ * new one.
+ */
+const goOn = Effect.fnUntraced(function* (session: CodexSession, input: StartInput, threadId: string) {
+  const [method, what] = input.fork
+    ? (["thread/fork", "go on in a copy of the other thread"] as const)
+    : (["thread/resume", "go on with the earlier thread"] as const);
   // Its history is here already, and may be larger than the heap.
   const params = { ...threadParams(input), threadId, excludeTurns: true };
-  const answer = yield* session.ask("thread/resume", params).pipe(
+  const answer = yield* session.ask(method, params).pipe(
     Effect.catchTags({
       CodexGone: () => Effect.never,
       CodexRefused: ({ reason }) =>
         Effect.sync(() => {
-          const summary = `Codex could not go on with the earlier thread: ${reason}`;
-          session.emit(agentNotice("info", summary, { threadId }));
+          session.emit(agentNotice("info", `Codex could not ${what}: ${reason}`, { threadId }));
           return undefined;
         }),
     }),
   );
   if (answer === undefined) return false;
-  yield* adopt(session, "thread/resume", answer);
+  yield* adopt(session, method, answer);
   return true;
 });
 

@@ -10,9 +10,9 @@ import { type Approval, approvalOf, APPROVALS } from "./Approvals.ts";
 import type { Asked, Connection } from "./Connection.ts";
 import type { RequestId } from "./Protocol.ts";
 import { type Questions, QUESTIONS, questionsOf } from "./Questions.ts";
+import { refusalOf } from "./Refusals.ts";
 import type { Translator } from "./Translator.ts";
 
-const METHOD_NOT_FOUND = -32601;
 const INVALID_PARAMS = -32602;
 const REFUSED = -32000;
 const MAX_TITLE = 2000;
@@ -69,7 +69,9 @@ export class OpenRequests {
     } else if (KNOWN.has(method)) {
       void connection().refuse(id, INVALID_PARAMS, `not a request of the kind ${method} that is known here`);
     } else {
-      void connection().refuse(id, METHOD_NOT_FOUND, `${method} is not known here`);
+      const refusal = refusalOf(method);
+      if (refusal.type === "answer") void connection().answer(id, refusal.result);
+      else void connection().refuse(id, refusal.code, refusal.message);
     }
   }
 

@@ -71,6 +71,19 @@ export type AppToolsConfig = {
   [key in string]?: { enabled: boolean | null; approval_mode: AppToolApproval | null };
 };
 
+export type ApplyPatchApprovalParams = {
+  conversationId: ThreadId;
+
+  callId: string;
+  fileChanges: { [key in string]?: FileChange };
+
+  reason: string | null;
+
+  grantRoot: string | null;
+};
+
+export type ApplyPatchApprovalResponse = { decision: ReviewDecision };
+
 export type ApprovalsReviewer = "user" | "auto_review" | "guardian_subagent";
 
 export type AppsConfig = { _default: AppsDefaultConfig | null } & {
@@ -113,6 +126,8 @@ export type AskForApproval =
 
 export type AsyncUserInputQuestion = { title: string; options: Array<string> | null };
 
+export type AttestationGenerateParams = Record<string, never>;
+
 export type AutoCompactTokenLimitScope = "total" | "body_after_prefix";
 
 export type BrowserUseConfig = {
@@ -129,6 +144,14 @@ export type BrowserUseOriginPolicyConfig = {
 };
 
 export type ByteRange = { start: number; end: number };
+
+export type ChatgptAuthTokensRefreshParams = {
+  reason: ChatgptAuthTokensRefreshReason;
+
+  previousAccountId?: string | null;
+};
+
+export type ChatgptAuthTokensRefreshReason = "unauthorized";
 
 export type ClientInfo = { name: string; title: string | null; version: string };
 
@@ -377,6 +400,8 @@ export type ConfigWarningNotification = {
   range?: TextRange;
 };
 
+export type CurrentTimeReadParams = { threadId: string };
+
 export type CyberAccessProgram = "standard" | "daybreakBlue" | "daybreakRed";
 
 export type DynamicToolCallOutputContentItem =
@@ -384,13 +409,46 @@ export type DynamicToolCallOutputContentItem =
   | { type: "inputImage"; imageUrl: string }
   | { type: "inputAudio"; audioUrl: string };
 
+export type DynamicToolCallParams = {
+  threadId: string;
+  turnId: string;
+  callId: string;
+  namespace: string | null;
+  tool: string;
+  arguments: JsonValue;
+};
+
+export type DynamicToolCallResponse = {
+  contentItems: Array<DynamicToolCallOutputContentItem>;
+  success: boolean;
+};
+
 export type DynamicToolCallStatus = "inProgress" | "completed" | "failed";
 
 export type DynamicToolSpec = unknown;
 
 export type ErrorNotification = { error: TurnError; willRetry: boolean; threadId: string; turnId: string };
 
+export type ExecCommandApprovalParams = {
+  conversationId: ThreadId;
+
+  callId: string;
+
+  approvalId: string | null;
+  command: Array<string>;
+  cwd: string;
+  reason: string | null;
+  parsedCmd: Array<ParsedCommand>;
+};
+
+export type ExecCommandApprovalResponse = { decision: ReviewDecision };
+
 export type ExecPolicyAmendment = Array<string>;
+
+export type FileChange =
+  | { type: "add"; content: string }
+  | { type: "delete"; content: string }
+  | { type: "update"; unified_diff: string; move_path: string | null };
 
 export type FileChangeApprovalDecision = "accept" | "acceptForSession" | "decline" | "cancel";
 
@@ -750,6 +808,18 @@ export type NetworkPolicyRuleAction = "allow" | "deny";
 
 export type NonSteerableTurnKind = "review" | "compact";
 
+export type ParsedCommand =
+  | {
+      type: "read";
+      cmd: string;
+      name: string;
+
+      path: string;
+    }
+  | { type: "list_files"; cmd: string; path: string | null }
+  | { type: "search"; cmd: string; query: string | null; path: string | null }
+  | { type: "unknown"; cmd: string };
+
 export type PatchApplyStatus = "inProgress" | "completed" | "failed" | "declined";
 
 export type PatchChangeKind =
@@ -811,6 +881,16 @@ export type RequestPermissionProfile = {
 
 export type ResponseItem = unknown;
 
+export type ReviewDecision =
+  | "approved"
+  | { approved_execpolicy_amendment: { proposed_execpolicy_amendment: ExecPolicyAmendment } }
+  | "approved_for_session"
+  | "approved_mcp_policy_amendment"
+  | { network_policy_amendment: { network_policy_amendment: NetworkPolicyAmendment } }
+  | { denied: { rejection: string } }
+  | "timed_out"
+  | "abort";
+
 export type SandboxMode = "read-only" | "workspace-write" | "danger-full-access";
 
 export type SandboxPolicy =
@@ -851,7 +931,8 @@ export type ServerNotification =
   | { method: "item/reasoning/textDelta"; params: ReasoningTextDeltaNotification }
   | { method: "item/commandExecution/outputDelta"; params: CommandExecutionOutputDeltaNotification }
   | { method: "item/fileChange/patchUpdated"; params: FileChangePatchUpdatedNotification }
-  | { method: "serverRequest/resolved"; params: ServerRequestResolvedNotification };
+  | { method: "serverRequest/resolved"; params: ServerRequestResolvedNotification }
+  | { method: "thread/tokenUsage/updated"; params: ThreadTokenUsageUpdatedNotification };
 
 export type ServerRequest =
   | {
@@ -862,7 +943,13 @@ export type ServerRequest =
   | { method: "item/fileChange/requestApproval"; id: RequestId; params: FileChangeRequestApprovalParams }
   | { method: "item/permissions/requestApproval"; id: RequestId; params: PermissionsRequestApprovalParams }
   | { method: "item/tool/requestUserInput"; id: RequestId; params: ToolRequestUserInputParams }
-  | { method: "mcpServer/elicitation/request"; id: RequestId; params: McpServerElicitationRequestParams };
+  | { method: "mcpServer/elicitation/request"; id: RequestId; params: McpServerElicitationRequestParams }
+  | { method: "item/tool/call"; id: RequestId; params: DynamicToolCallParams }
+  | { method: "account/chatgptAuthTokens/refresh"; id: RequestId; params: ChatgptAuthTokensRefreshParams }
+  | { method: "attestation/generate"; id: RequestId; params: AttestationGenerateParams }
+  | { method: "currentTime/read"; id: RequestId; params: CurrentTimeReadParams }
+  | { method: "applyPatchApproval"; id: RequestId; params: ApplyPatchApprovalParams }
+  | { method: "execCommandApproval"; id: RequestId; params: ExecCommandApprovalParams };
 
 export type ServerRequestResolvedNotification = { threadId: string; requestId: RequestId };
 
@@ -1057,6 +1144,30 @@ export type ThreadForkParams = {
   excludeTurns?: boolean;
 
   deferGoalContinuation?: boolean;
+};
+
+export type ThreadForkResponse = {
+  thread: Thread;
+  model: string;
+  modelProvider: string;
+  serviceTier: string | null;
+
+  disabledPluginIds: Array<string>;
+  cwd: AbsolutePathBuf;
+
+  runtimeWorkspaceRoots: Array<AbsolutePathBuf>;
+
+  instructionSources: Array<LegacyAppPathString>;
+  approvalPolicy: AskForApproval;
+
+  approvalsReviewer: ApprovalsReviewer;
+
+  sandbox: SandboxPolicy;
+
+  activePermissionProfile: ActivePermissionProfile | null;
+  reasoningEffort: ReasoningEffort | null;
+
+  multiAgentMode: MultiAgentMode;
 };
 
 export type ThreadHistoryMode = "legacy" | "paginated";
@@ -1311,6 +1422,27 @@ export type ThreadStatus =
   | { type: "idle" }
   | { type: "systemError" }
   | { type: "active"; activeFlags: Array<ThreadActiveFlag> };
+
+export type ThreadTokenUsage = {
+  total: TokenUsageBreakdown;
+  last: TokenUsageBreakdown;
+  modelContextWindow: number | null;
+};
+
+export type ThreadTokenUsageUpdatedNotification = {
+  threadId: string;
+  turnId: string;
+  tokenUsage: ThreadTokenUsage;
+};
+
+export type TokenUsageBreakdown = {
+  totalTokens: number;
+  inputTokens: number;
+  cachedInputTokens: number;
+  cacheWriteInputTokens: number;
+  outputTokens: number;
+  reasoningOutputTokens: number;
+};
 
 export type ToolExposureSurface = "code_mode" | "deferred" | "direct";
 

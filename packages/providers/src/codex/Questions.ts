@@ -73,7 +73,7 @@ const toolQuestions = (asked: typeof UserInputRequest.Type | undefined): Questio
 
 const formQuestions = (params: unknown): Questions | Unasked => {
   const form = readForm(params);
-  if (form === undefined) return { refused: "Only forms can be asked here." };
+  if (form === undefined) return { refused: "Only forms and addresses of the web can be asked here." };
   const respond = (
     action: McpServerElicitationRequestResponse["action"],
     content: McpServerElicitationRequestResponse["content"] = null,
@@ -84,7 +84,8 @@ const formQuestions = (params: unknown): Questions | Unasked => {
       const filled = fill(form, answers);
       if (!filled.ok) return filled;
       const { content } = filled;
-      return { ok: true, result: content === undefined ? respond("decline") : respond("accept", content) };
+      if (content === undefined) return { ok: true, result: respond("decline") };
+      return { ok: true, result: respond("accept", form.kind === "form" ? content : null) };
     },
     cancelled: respond("cancel"),
   };

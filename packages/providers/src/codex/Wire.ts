@@ -7,6 +7,7 @@ import { maybe } from "../shared/Read.ts";
 import type * as Protocol from "./Protocol.ts";
 
 const OfThread = { threadId: Schema.String };
+const Tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0));
 const OfItem = { ...OfThread, turnId: Schema.String, itemId: Schema.String };
 
 /** Of `thread/start`, `thread/resume` and `thread/fork`. */
@@ -88,6 +89,27 @@ export const ModelRerouted = Schema.Struct({
   ...OfThread,
   fromModel: Schema.String,
   toModel: Schema.String,
+});
+
+/** Cached tokens are among those of the input, and those of reasoning among those of the output. */
+const TokenCount = Schema.Struct({
+  totalTokens: Tokens,
+  inputTokens: Tokens,
+  cachedInputTokens: Tokens,
+  outputTokens: Tokens,
+});
+export type TokenCount = typeof TokenCount.Type;
+
+export const UsageNotification = Schema.Struct({
+  ...OfThread,
+  turnId: Schema.String,
+  tokenUsage: Schema.Struct({
+    /** Of the thread, since it was made. */
+    total: TokenCount,
+    /** Of the request to the model that ended last: what its context holds. */
+    last: TokenCount,
+    modelContextWindow: maybe(Tokens),
+  }),
 });
 
 export const RequestResolved = Schema.Struct({ requestId: Schema.Union([Schema.String, Schema.Number]) });
@@ -175,6 +197,7 @@ type Asked<Method extends Protocol.ServerRequest["method"]> = Extract<
 type Fits<Read, Sent extends Read> = Sent;
 export type WhatIsSentFits = [
   Fits<typeof ThreadResponse.Encoded, Protocol.ThreadStartResponse>,
+  Fits<typeof ThreadResponse.Encoded, Protocol.ThreadForkResponse>,
   Fits<typeof ConfigResponse.Encoded, Protocol.ConfigReadResponse>,
   Fits<typeof TurnStartResponse.Encoded, Protocol.TurnStartResponse>,
   Fits<typeof TerminalsResponse.Encoded, Protocol.ThreadBackgroundTerminalsListResponse>,
@@ -189,6 +212,7 @@ export type WhatIsSentFits = [
   Fits<typeof Warning.Encoded, Told<"warning" | "guardianWarning">>,
   Fits<typeof Warning.Encoded, Told<"configWarning">>,
   Fits<typeof ModelRerouted.Encoded, Told<"model/rerouted">>,
+  Fits<typeof UsageNotification.Encoded, Told<"thread/tokenUsage/updated">>,
   Fits<typeof RequestResolved.Encoded, Told<"serverRequest/resolved">>,
   Fits<typeof MessageItem.Encoded, ItemOf<"agentMessage" | "plan">>,
   Fits<typeof ReasoningItem.Encoded, ItemOf<"reasoning">>,

@@ -31,6 +31,12 @@ const METHODS: Readonly<Record<string, ReadonlyArray<string>>> = {
     "item/permissions/requestApproval",
     "item/tool/requestUserInput",
     "mcpServer/elicitation/request",
+    "item/tool/call",
+    "account/chatgptAuthTokens/refresh",
+    "attestation/generate",
+    "currentTime/read",
+    "applyPatchApproval",
+    "execCommandApproval",
   ],
   ServerNotification: [
     "error",
@@ -50,6 +56,7 @@ const METHODS: Readonly<Record<string, ReadonlyArray<string>>> = {
     "item/commandExecution/outputDelta",
     "item/fileChange/patchUpdated",
     "serverRequest/resolved",
+    "thread/tokenUsage/updated",
   ],
 };
 
@@ -58,6 +65,7 @@ const ANSWERS = [
   "InitializeResponse",
   "ConfigReadResponse",
   "ThreadStartResponse",
+  "ThreadForkResponse",
   "TurnStartResponse",
   "TurnSteerResponse",
   "ThreadBackgroundTerminalsListResponse",
@@ -66,6 +74,9 @@ const ANSWERS = [
   "PermissionsRequestApprovalResponse",
   "ToolRequestUserInputResponse",
   "McpServerElicitationRequestResponse",
+  "DynamicToolCallResponse",
+  "ApplyPatchApprovalResponse",
+  "ExecCommandApprovalResponse",
 ];
 
 /** In place of what codex says: parts that Heddle has no use for, and that would bring hundreds of types with them. */

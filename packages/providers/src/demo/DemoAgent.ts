@@ -47,9 +47,11 @@ export const demoAgent = (): acp.AgentApp => {
     .onRequest(acp.methods.agent.session.prompt, async ({ params, client }) => {
       const live = find(params.sessionId);
       if (live.turn !== undefined) throw acp.RequestError.invalidRequest(undefined, "a turn is running");
-      live.turn = new DemoTurn(live.session, client);
+      const turn = new DemoTurn(live.session, client);
+      live.turn = turn;
       try {
-        return { stopReason: await live.turn.run(textOf(params.prompt)) };
+        const stopReason = await turn.run(textOf(params.prompt));
+        return { stopReason, ...turn.usage };
       } finally {
         live.turn = undefined;
       }

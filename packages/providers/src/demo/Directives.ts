@@ -1,4 +1,5 @@
 /** The demo agent's language: what it is to do, written into the prompt as `[[name: argument]]`. Pure. */
+import { withoutEarlierConversation } from "../shared/EarlierConversation.ts";
 
 export type Directive =
   | { readonly type: "say"; readonly text: string }
@@ -8,6 +9,7 @@ export type Directive =
   | { readonly type: "write"; readonly path: string; readonly content: string }
   | { readonly type: "shell"; readonly command: string }
   | { readonly type: "ask"; readonly question: string }
+  | { readonly type: "tokens"; readonly input: number; readonly output: number }
   | { readonly type: "slow"; readonly milliseconds: number }
   | { readonly type: "fail"; readonly message: string }
   | { readonly type: "crash" }
@@ -17,9 +19,11 @@ export type Directive =
 
 const MAX_WORDS = 1_000_000;
 const MAX_DELAY = 60_000;
+const MAX_TOKENS = 1_000_000_000;
 
-/** In order. A directive ends at the first `]]`; whatever stands between directives is not read. */
-export const parseDirectives = (prompt: string): ReadonlyArray<Directive> => {
+/** In order. A directive ends at the first `]]`; what stands between directives is not read, nor an earlier conversation. */
+export const parseDirectives = (told: string): ReadonlyArray<Directive> => {
+  const prompt = withoutEarlierConversation(told);
   const directives: Array<Directive> = [];
   for (let start = prompt.indexOf("[["); start !== -1; start = prompt.indexOf("[[", start)) {
     const end = prompt.indexOf("]]", start);
@@ -49,6 +53,12 @@ const directive = (source: string, name: string, argument: string): Directive =>
       return milliseconds === undefined
         ? needs(`a number of milliseconds up to ${MAX_DELAY}`)
         : { type: "slow", milliseconds };
+    }
+    case "tokens": {
+      const [input, output, ...more] = argument.split(/\s+/).map((word) => wholeNumber(word, MAX_TOKENS));
+      return input === undefined || output === undefined || more.length > 0
+        ? needs(`two numbers up to ${MAX_TOKENS}: of tokens that went in, and of those that came out`)
+        : { type: "tokens", input, output };
     }
     case "plan": {
       const entries = argument

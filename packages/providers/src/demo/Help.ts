@@ -6,6 +6,7 @@ export const greeting = `Hello! I am the demo agent: no account, no model, no ne
 - [[write: notes/today.md | Hello]] writes a file, once you allow it (\\n is a new line)
 - [[shell: ls -la]] runs a command, once you allow it
 - [[ask: What shall I call it?]] asks you something
+- [[tokens: 900 40]] tells that 900 tokens went into a model and 40 came out
 - [[slow: 200]] waits 200 ms between pieces from then on
 - [[fail: message]], [[crash]] and [[hang]] go wrong, each in its own way
 

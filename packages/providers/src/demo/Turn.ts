@@ -14,6 +14,9 @@ const FILLER =
     " ",
   );
 
+/** Of a model that is not there. */
+const CONTEXT_WINDOW = 200_000;
+
 /** What lasts from turn to turn. */
 export interface DemoSession {
   readonly sessionId: string;
@@ -22,6 +25,12 @@ export interface DemoSession {
   readonly allowed: Set<acp.ToolKind>;
   readonly canAsk: boolean;
   calls: number;
+}
+
+interface Usage {
+  readonly totalTokens: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
 }
 
 /** Thrown to leave a turn that was cancelled; never seen outside of it. */
@@ -34,6 +43,8 @@ export class DemoTurn {
   readonly #cancelled: Promise<never>;
   readonly #queue: Array<Directive> = [];
   #delay = 0;
+  #input = 0;
+  #output = 0;
   /** Something was said, and no call or plan came since, so that what is said next joins the same message. */
   #speaking = false;
 
@@ -49,6 +60,13 @@ export class DemoTurn {
 
   cancel(): void {
     this.#abort.abort();
+  }
+
+  /** Of the turn so far; nothing where it was told of none. */
+  get usage(): { readonly usage?: Usage } {
+    const [inputTokens, outputTokens] = [this.#input, this.#output];
+    const totalTokens = inputTokens + outputTokens;
+    return totalTokens === 0 ? {} : { usage: { totalTokens, inputTokens, outputTokens } };
   }
 
   /** Takes more to do while the turn runs. */
@@ -98,6 +116,12 @@ export class DemoTurn {
         return this.#shell(directive.command);
       case "ask":
         return this.#ask(directive.question);
+      case "tokens": {
+        this.#input += directive.input;
+        this.#output += directive.output;
+        const used = directive.input + directive.output;
+        return this.#update({ sessionUpdate: "usage_update", used, size: CONTEXT_WINDOW });
+      }
       case "slow":
         this.#delay = directive.milliseconds;
         return;

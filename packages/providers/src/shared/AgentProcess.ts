@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { Deferred, Effect, Option } from "effect";
+import { howToInstall } from "./Advice.ts";
 import { TextTail } from "./Bounded.ts";
 import type { Deadlines } from "./Deadlines.ts";
 import { isErrno } from "./Errno.ts";
@@ -57,13 +58,12 @@ export const spawnAgent = (
   });
 
 const cannotStart = (provider: string, launch: AgentLaunch, cwd: string, error: unknown): ProviderError => {
-  const fix = `Check "agents" in settings.json, or install it.`;
   const message = !existsSync(cwd)
     ? `The folder ${cwd} is not there, so ${provider} cannot work in it.`
     : isErrno(error, "ENOENT")
-      ? `Command not found: ${launch.command}. It is what starts ${provider}, and is not on the PATH of the server. ${fix}`
+      ? `Command not found: ${launch.command}. It is what starts ${provider}, and is not on the PATH of the server. ${howToInstall(launch)}`
       : isErrno(error, "EACCES")
-        ? `${launch.command}, which starts ${provider}, may not be executed. ${fix}`
+        ? `${launch.command}, which starts ${provider}, may not be executed. Make it executable, or name another under "agents" in settings.json.`
         : `${launch.command}, which starts ${provider}, could not be started: ${String(error)}`;
   return new ProviderError({ provider, operation: "start", message });
 };

@@ -1,4 +1,7 @@
-/** An agent's form as questions, and a person's answers as the form's values. Pure. */
+/**
+ * What an agent asks a person, as questions: a form, whose values the answers are, or an address to visit, which a person
+ * opens or does not. Pure.
+ */
 import type { UserInputQuestion } from "@heddle/contracts/Model";
 import { Predicate, Schema } from "effect";
 import { boundText } from "./Bounded.ts";
@@ -22,6 +25,7 @@ type Field = typeof Field.Type;
 const Elicitation = Schema.Struct({
   mode: maybe(Schema.String),
   message: Schema.String,
+  url: maybe(Schema.String),
   requestedSchema: maybe(
     Schema.Struct({
       properties: maybe(Schema.Record(Schema.String, Field)),
@@ -31,6 +35,8 @@ const Elicitation = Schema.Struct({
 });
 
 export interface Form {
+  /** An address is accepted or not, and has no values. */
+  readonly kind: "form" | "address";
   readonly message: string;
   readonly fields: ReadonlyArray<readonly [id: string, field: Field]>;
   readonly required: ReadonlySet<string>;
@@ -40,15 +46,27 @@ export type FormValue = string | number | boolean | Array<string>;
 
 const readElicitation = read(Elicitation);
 
-/** `undefined` for what is no form: Heddle offers agents forms only. */
+/** `undefined` for what is neither a form nor an address of the web. */
 export const readForm = (params: unknown): Form | undefined => {
   const elicitation = readElicitation(params);
-  if (elicitation === undefined || (elicitation.mode ?? "form") !== "form") return undefined;
+  if (elicitation === undefined) return undefined;
+  const { mode, message, url, requestedSchema } = elicitation;
+  if (mode === "url") return addressForm(message, url ?? "");
+  if ((mode ?? "form") !== "form") return undefined;
   return {
-    message: elicitation.message,
-    fields: Object.entries(elicitation.requestedSchema?.properties ?? {}),
-    required: new Set(elicitation.requestedSchema?.required),
+    kind: "form",
+    message,
+    fields: Object.entries(requestedSchema?.properties ?? {}),
+    required: new Set(requestedSchema?.required),
   };
+};
+
+/** Whether the person went there is all that the agent is told. Nothing is opened for them, and the host stands apart. */
+const addressForm = (message: string, address: string): Form | undefined => {
+  const url = URL.parse(address);
+  if (url === null || !(url.protocol === "https:" || url.protocol === "http:")) return undefined;
+  const lines = [message, `Open this address of ${url.host}, and accept when you have: ${url.href}`];
+  return { kind: "address", message: lines.join("\n"), fields: [], required: new Set() };
 };
 
 /** The id of the question that stands for a form without fields: a plain yes or no. */

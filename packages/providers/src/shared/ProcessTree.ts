@@ -10,6 +10,8 @@ import { isErrno } from "./Errno.ts";
 
 /** Name of the environment variable that holds the mark. */
 export const PROCESS_MARK = "HEDDLE_AGENT_MARK";
+/** Name of the one that says whose agent it is: known before the agent is started, and the same in each run of the server. */
+export const OWNER_MARK = "HEDDLE_AGENT_OWNER";
 
 export interface ProcessInfo {
   readonly pid: number;
@@ -25,7 +27,7 @@ export type Family = Map<number, ProcessInfo>;
 /** The live descendants of a process, the members of its group, and whatever bears its mark. */
 export const familyOf = Effect.fnUntraced(function* (pid: number, mark: string) {
   const all = yield* listProcesses;
-  const marked = yield* markedProcesses(all, mark);
+  const marked = yield* markedProcesses(all, { name: PROCESS_MARK, value: mark });
   const children = Map.groupBy(all, ({ parent }) => parent);
   const family: Family = new Map();
   const add = (process: ProcessInfo): void => {
@@ -56,18 +58,40 @@ export const signalFamily = (family: Family, signal: NodeJS.Signals): Effect.Eff
  * processes that were. Only on Linux can a process's environment be read; elsewhere this finds nothing.
  */
 export const endProcessesMarked = (mark: string): Effect.Effect<number> =>
-  Effect.flatMap(EndMarked, (end) => end(mark));
+  Effect.flatMap(EndMarked, (end) => end({ name: PROCESS_MARK, value: mark }));
 
-const endMarked = Effect.fnUntraced(function* (mark: string) {
+/** The same for all agents of an owner, those too that a crash left before their session was written down. */
+export const endProcessesOf = (owner: string): Effect.Effect<number> =>
+  Effect.flatMap(EndMarked, (end) => end({ name: OWNER_MARK, value: owner }));
+
+/** An environment variable that a process bears. */
+export interface Mark {
+  readonly name: string;
+  readonly value: string;
+}
+
+const endMarked = Effect.fnUntraced(function* (mark: Mark) {
   const all = yield* listProcesses;
   const marked = yield* markedProcesses(all, mark);
-  const family: Family = new Map(all.filter(({ pid }) => marked.has(pid)).map((info) => [info.pid, info]));
+  const spared = selfAndAncestors(all);
+  const family: Family = new Map(
+    all.filter(({ pid }) => marked.has(pid) && !spared.has(pid)).map((info) => [info.pid, info]),
+  );
   yield* signalFamily(family, "SIGKILL");
   return family.size;
 });
 
+/** A server that an agent's shell started bears the marks of that agent, and is not to end itself. */
+const selfAndAncestors = (all: ReadonlyArray<ProcessInfo>): ReadonlySet<number> => {
+  const parents = new Map(all.map(({ pid, parent }) => [pid, parent]));
+  const line = new Set<number>();
+  for (let pid: number | undefined = process.pid; pid && !line.has(pid); pid = parents.get(pid))
+    line.add(pid);
+  return line;
+};
+
 /** How marked processes are ended, where there are no real ones. */
-export const EndMarked = Context.Reference<(mark: string) => Effect.Effect<number>>(
+export const EndMarked = Context.Reference<(mark: Mark) => Effect.Effect<number>>(
   "heddle/providers/EndMarked",
   { defaultValue: () => endMarked },
 );
@@ -114,13 +138,16 @@ const psProcesses = async (): Promise<ReadonlyArray<ProcessInfo>> => {
   });
 };
 
-const markedProcesses = (all: ReadonlyArray<ProcessInfo>, mark: string): Effect.Effect<ReadonlySet<number>> =>
+const markedProcesses = (
+  all: ReadonlyArray<ProcessInfo>,
+  { name, value }: Mark,
+): Effect.Effect<ReadonlySet<number>> =>
   Effect.promise(async () => {
     if (!onLinux) return new Set<number>();
     const marks = await Promise.all(
       all.map(async ({ pid }) => {
         const environment = await readIfThere(`/proc/${pid}/environ`);
-        return environment?.includes(`${PROCESS_MARK}=${mark}\0`) ? [pid] : [];
+        return environment?.includes(`${name}=${value}\0`) ? [pid] : [];
       }),
     );
     return new Set(marks.flat());

@@ -1,16 +1,20 @@
 /** What the orchestrator asks of an agent (SPEC section 5). One folder beside this one implements it for each protocol. */
+import type { AgentState } from "@heddle/contracts/AgentRpc";
 import type { ApprovalDecision, Attachment, ModelSelection, RuntimeMode } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
-import { Context, type Effect, Schema, type Scope, type Stream } from "effect";
+import { Context, Effect, Schema, type Scope, type Stream } from "effect";
+import type { Deadlines } from "./Deadlines.ts";
 
 /** How to start an agent: the table of built-in agents and the settings file give these. */
 export const AgentLaunch = Schema.Struct({
   /** Which adapter speaks to it. */
-  protocol: Schema.Literals(["acp", "codex"]),
+  protocol: Schema.Literals(["acp", "claude", "codex"]).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed("acp" as const)),
+  ),
   command: Schema.String.check(Schema.isMinLength(1)),
-  args: Schema.Array(Schema.String),
+  args: Schema.Array(Schema.String).pipe(Schema.withDecodingDefaultKey(Effect.succeed([]))),
   /** Added to the server's own environment. */
-  env: Schema.Record(Schema.String, Schema.String),
+  env: Schema.Record(Schema.String, Schema.String).pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
   /** The agent's own mode to switch to for each of ours; without it, a mode of the same name is used if there is one. */
   modes: Schema.optionalKey(
     Schema.Struct({
@@ -19,6 +23,10 @@ export const AgentLaunch = Schema.Struct({
       "full-access": Schema.optionalKey(Schema.String),
     }),
   ),
+  /** For people: what it is called, how to install it, and how to log in, a line each. */
+  title: Schema.optionalKey(Schema.String),
+  install: Schema.optionalKey(Schema.String),
+  login: Schema.optionalKey(Schema.String),
 });
 export type AgentLaunch = typeof AgentLaunch.Type;
 
@@ -38,9 +46,16 @@ export interface StartInput {
   readonly model: ModelSelection;
   /** What `resumeCursor` gave for an earlier session of the thread. */
   readonly resume?: Schema.Json;
+  /**
+   * `resume` is of another thread's session: go on in a copy of it, and leave it as it is. An agent that cannot (no
+   * `capabilities.fork`) starts afresh, and says so with `resumed: false`.
+   */
+  readonly fork?: true;
 }
 
 export interface PromptInput {
+  /** A UUID, the same each time that this prompt is handed over: an agent that writes it down can be asked for it. */
+  readonly promptId?: string;
   readonly text: string;
   readonly attachments: ReadonlyArray<Attachment>;
   readonly model?: ModelSelection;
@@ -57,6 +72,8 @@ export interface AgentSession {
    * server does not reach, and give it to `endProcessesMarked` at the next start.
    */
   readonly processMark: string;
+  /** Its process has ended, and it takes nothing more; what it said before may still be on its way. */
+  readonly gone: boolean;
   /** Give this back as `resume` to go on in a new process; `null` where the agent cannot. */
   readonly resumeCursor: Schema.Json;
   /**
@@ -84,6 +101,24 @@ export interface AgentSession {
   ) => Effect.Effect<void, ProviderError>;
   /** Holds for what the agent asks from now on, and for what is open. */
   readonly setRuntimeMode: (mode: RuntimeMode) => Effect.Effect<void, ProviderError>;
+}
+
+/** One protocol: what the folder of its name gives, and all that anything outside of it knows of it. */
+export interface ProviderAdapter {
+  /** Agents that speak it and come with Heddle, by name. */
+  readonly agents: Readonly<Record<string, AgentLaunch>>;
+  /** Starts an agent and opens its session, or leaves nothing behind. */
+  readonly start: (
+    provider: string,
+    launch: AgentLaunch,
+    input: StartInput,
+    deadlines: Deadlines,
+  ) => Effect.Effect<AgentSession, ProviderError, Scope.Scope>;
+  /**
+   * Asks an agent that was found what it is and whether it is logged in. Gives it no prompt, changes nothing that is the
+   * user's, leaves no process behind, and is over within the deadlines.
+   */
+  readonly check: (provider: string, launch: AgentLaunch, deadlines: Deadlines) => Effect.Effect<AgentState>;
 }
 
 /** Starts sessions of any configured agent. Its live layer is `layer` in ProviderRegistry.ts. */

@@ -1,56 +1,38 @@
-/** The agents of this server: those built in, and those of its settings. */
-import { fileURLToPath } from "node:url";
+/** The live `Providers`: the agents of this server, each started by the adapter of its protocol. */
 import { Effect, Layer } from "effect";
-import { startAcp } from "../acp/AcpAdapter.ts";
-import { startCodex } from "../codex/CodexAdapter.ts";
+import { adapters, agentTable } from "./AgentTable.ts";
 import { type Deadlines, defaultDeadlines } from "./Deadlines.ts";
+import { OWNER_MARK } from "./ProcessTree.ts";
 import { type AgentLaunch, ProviderError, Providers } from "./Provider.ts";
-
-/** What a new user has without any settings: an agent that needs no account, and those whose commands they may have. */
-export const builtInAgents: Readonly<Record<string, AgentLaunch>> = {
-  demo: {
-    protocol: "acp",
-    command: process.execPath,
-    args: [fileURLToPath(new URL("../demo/main.ts", import.meta.url))],
-    env: {},
-  },
-  codex: { protocol: "codex", command: "codex", args: ["app-server"], env: {} },
-  "codex-acp": {
-    protocol: "acp",
-    command: "codex-acp",
-    args: [],
-    env: {},
-    modes: { "approval-required": "read-only", "full-access": "agent-full-access" },
-  },
-};
 
 export interface ProvidersOptions {
   /** From the settings; an agent of the same name as one built in takes its place. */
   readonly agents: Readonly<Record<string, AgentLaunch>>;
   readonly deadlines?: Partial<Deadlines>;
+  /** What all agents of this server bear, in this run and the next: give it to `endProcessesOf` at the start. */
+  readonly owner?: string;
 }
 
-/** The live `Providers`. */
 export const layer = (options: ProvidersOptions): Layer.Layer<Providers> => {
-  const agents = new Map(Object.entries({ ...builtInAgents, ...options.agents }));
+  const agents = agentTable(options.agents);
   const deadlines = { ...defaultDeadlines, ...options.deadlines };
+  const owned = (launch: AgentLaunch): AgentLaunch =>
+    options.owner === undefined ? launch : { ...launch, env: { ...launch.env, [OWNER_MARK]: options.owner } };
   return Layer.succeed(Providers, {
     names: [...agents.keys()],
     start: (input) => {
       const { provider } = input.model;
-      const launch = agents.get(provider);
-      return launch === undefined
-        ? Effect.fail(unknownAgent(provider, [...agents.keys()]))
-        : adapters[launch.protocol](provider, launch, input, deadlines);
+      const agent = agents.get(provider);
+      return agent === undefined
+        ? Effect.fail(unknownAgent(provider))
+        : adapters[agent.launch.protocol].start(provider, owned(agent.launch), input, deadlines);
     },
   });
 };
 
-const adapters = { acp: startAcp, codex: startCodex } satisfies Record<AgentLaunch["protocol"], unknown>;
-
-const unknownAgent = (provider: string, known: ReadonlyArray<string>): ProviderError =>
+const unknownAgent = (provider: string): ProviderError =>
   new ProviderError({
     provider,
     operation: "start",
-    message: `There is no agent "${provider}". Known: ${known.join(", ")}. To add it, name its command under "agents" in settings.json in the data directory.`,
+    message: `There is no agent "${provider}". "heddle agents list --all" shows those that there are. To add it, name its command under "agents" in settings.json in the data directory, and start the server again.`,
   });

@@ -62,7 +62,7 @@ function directives(text) {
 
 // Text that agents put into user-role messages themselves.
 const INJECTED =
-  /<(system-reminder|environment_context|user_instructions|permissions instructions|permissions_instructions|skills_instructions|apps_instructions|plugins_instructions|collaboration_mode|turn_aborted|model_switch|session_context|local-command-caveat|INSTRUCTIONS)\b[^>]*>[\s\S]*?<\/\1>/g;
+  /<(system-reminder|environment_context|user_instructions|permissions instructions|permissions_instructions|skills_instructions|apps_instructions|plugins_instructions|collaboration_mode|turn_aborted|model_switch|session_context|earlier-conversation|local-command-caveat|INSTRUCTIONS)\b[^>]*>[\s\S]*?<\/\1>/g;
 const QUEUED =
   /<system-reminder>\s*The user sent a new message while you were working:\n([\s\S]*?)\n\n[\s\S]*?<\/system-reminder>/g;
 function realText(text) {

@@ -3,8 +3,7 @@
  * recording waited for, answers to the ids that it is asked with, and breaks as its faults tell it to.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { createInterface } from "node:readline";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { PlayerPipe } from "../agents/PlayerPipe.ts";
 import { INTERRUPT_NOW, isMessage, type Line, type Message, type Plan, STEER_NOW } from "./recording.ts";
 
 const METHOD_NOT_FOUND = -32601;
@@ -13,10 +12,7 @@ const { lines, faults } = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")
 
 /** Ids of the recording's requests as they are in this run. */
 const ids = new Map<unknown, number | string>();
-const heard: Array<Message> = [];
-let wake = (): void => {};
 let position = 0;
-let inputEnded = false;
 let unknownAsked = 0;
 let unknownRefused = 0;
 let sent = 0;
@@ -27,78 +23,41 @@ let held: string | undefined;
 const isExpectedLater = (method: string): boolean =>
   lines.slice(position).some((line) => line.dir === ">" && line.msg.method === method);
 
-const hear = (message: Message): void => {
+/** Answers by itself what the recording does not go on to. */
+const takes = (message: Message): boolean => {
   if (typeof message.id === "string" && message.id.startsWith("unknown-")) {
     if (message.error?.code === METHOD_NOT_FOUND) unknownRefused += 1;
-  } else if (message.method !== undefined && message.id !== undefined && !isExpectedLater(message.method)) {
-    void write(`${JSON.stringify({ id: message.id, result: {} })}\n`).then(flush);
-  } else {
-    heard.push(message);
+    return true;
   }
-  wake();
+  if (message.method === undefined || message.id === undefined || isExpectedLater(message.method))
+    return false;
+  void pipe.write(`${JSON.stringify({ id: message.id, result: {} })}\n`).then(() => pipe.flush());
+  return true;
 };
 
-const input = createInterface({ input: process.stdin });
-input.on("line", (line) => hear(JSON.parse(line) as Message));
-input.on("close", () => {
-  inputEnded = true;
-  wake();
-});
-
-const until = async <A>(look: () => A | undefined): Promise<A> => {
-  for (;;) {
-    const found = look();
-    if (found !== undefined) return found;
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-  }
-};
-
-let pending = Buffer.alloc(0);
-
-/** A real agent waits for its reader, too. */
-const written = (data: Uint8Array): Promise<void> =>
-  new Promise((resolve) => {
-    process.stdout.write(data, () => resolve());
-  });
-
-/** With `pieces`, what does not fill a piece waits for what follows, so that pieces span messages. */
-const write = async (text: string): Promise<void> => {
-  pending = Buffer.concat([pending, Buffer.from(text)]);
-  const size = faults.pieces ?? pending.length;
-  while (pending.length >= size && pending.length > 0) {
-    const piece = pending.subarray(0, size);
-    pending = pending.subarray(size);
-    await written(piece);
-    if (faults.pieces !== undefined) await nextTurn();
-  }
-};
-
-const flush = (): void => {
-  if (pending.length > 0) process.stdout.write(pending);
-  pending = Buffer.alloc(0);
-};
+const pipe = new PlayerPipe<Message>(faults.pieces, takes);
 
 const notify = (method: string, params: object): string => `${JSON.stringify({ method, params })}\n`;
 
 const release = async (): Promise<void> => {
   const text = held;
   held = undefined;
-  if (text !== undefined) await write(text);
+  if (text !== undefined) await pipe.write(text);
 };
 
 const addUnknownKinds = async (params: { threadId?: string; turnId?: string }): Promise<void> => {
   unknownAsked += 1;
   const { threadId, turnId } = params;
   const item = { type: "hologram", id: `hologram-${unknownAsked}`, light: true };
-  await write('a line of a log\n[1, 2, 3]\n{"neither":"of both"}\n{"id":"nobody-asked","result":{}}\n');
-  await write(notify("vendor/told", { anything: true }));
-  await write(notify("item/started", { threadId, turnId, item }));
-  await write(notify("item/completed", { threadId, turnId, item: { ...item, light: false } }));
-  await write(notify("item/started", { threadId, turnId, item: { type: "commandExecution" } }));
-  await write(notify("item/agentMessage/delta", { threadId, turnId, delta: 12 }));
-  await write(`${JSON.stringify({ id: `unknown-${unknownAsked}`, method: "vendor/ask", params: {} })}\n`);
+  await pipe.write('a line of a log\n[1, 2, 3]\n{"neither":"of both"}\n{"id":"nobody-asked","result":{}}\n');
+  await pipe.write(notify("vendor/told", { anything: true }));
+  await pipe.write(notify("item/started", { threadId, turnId, item }));
+  await pipe.write(notify("item/completed", { threadId, turnId, item: { ...item, light: false } }));
+  await pipe.write(notify("item/started", { threadId, turnId, item: { type: "commandExecution" } }));
+  await pipe.write(notify("item/agentMessage/delta", { threadId, turnId, delta: 12 }));
+  await pipe.write(
+    `${JSON.stringify({ id: `unknown-${unknownAsked}`, method: "vendor/ask", params: {} })}\n`,
+  );
 };
 
 const isDelta = (msg: Message): boolean => /delta$/i.test(msg.method ?? "");
@@ -118,7 +77,7 @@ let late: Message | undefined;
 const send = async (msg: Message, isLast: boolean): Promise<void> => {
   sent += 1;
   if (sent === faults.crashAt) {
-    flush();
+    pipe.flush();
     process.exit(7);
   }
   if (faults.reordered && endsNext(msg)) {
@@ -133,28 +92,23 @@ const send = async (msg: Message, isLast: boolean): Promise<void> => {
   }
   const isTold = !isResponse && msg.id === undefined;
   if (faults.unknownKinds && msg.method === "item/started") await addUnknownKinds(msg.params);
-  if (faults.doubled && isTold && !isDelta(msg)) await write(text);
-  await write(isLast && faults.lastNewlineMissing ? text.trimEnd() : text);
-  if (late !== undefined) await write(`${JSON.stringify(late)}\n`);
+  if (faults.doubled && isTold && !isDelta(msg)) await pipe.write(text);
+  await pipe.write(isLast && faults.lastNewlineMissing ? text.trimEnd() : text);
+  if (late !== undefined) await pipe.write(`${JSON.stringify(late)}\n`);
   late = undefined;
   if (!isLast || !faults.lastNewlineMissing) return;
-  flush();
+  pipe.flush();
   process.exit(0);
 };
 
 const expect = async (msg: Message): Promise<void> => {
   await release();
   if (msg.method === "turn/interrupt")
-    await write(notify("warning", { threadId: null, message: INTERRUPT_NOW }));
-  if (msg.method === "turn/steer") await write(notify("warning", { threadId: null, message: STEER_NOW }));
-  flush();
-  const isIt = (candidate: Message): boolean =>
-    msg.method === undefined
-      ? candidate.method === undefined && candidate.id === msg.id
-      : candidate.method === msg.method;
-  const found = await until(() => heard.find(isIt) ?? (inputEnded ? null : undefined));
-  if (found === null) process.exit(8);
-  heard.splice(heard.indexOf(found), 1);
+    await pipe.write(notify("warning", { threadId: null, message: INTERRUPT_NOW }));
+  if (msg.method === "turn/steer")
+    await pipe.write(notify("warning", { threadId: null, message: STEER_NOW }));
+  pipe.flush();
+  const found = await pipe.hear(msg);
   heardLast = found;
   if (msg.method !== undefined && msg.id !== undefined && found.id !== undefined) ids.set(msg.id, found.id);
 };
@@ -167,17 +121,17 @@ const play = async (line: Line, isLast: boolean): Promise<void> => {
       return send(line.msg, isLast);
     case "echo": {
       const message = JSON.stringify(heardLast.result ?? heardLast.error ?? heardLast.params);
-      return write(notify("warning", { threadId: null, message }));
+      return pipe.write(notify("warning", { threadId: null, message }));
     }
     case "touch":
-      flush();
+      pipe.flush();
       writeFileSync(line.msg, "");
       return;
     case "exit":
       await release();
-      flush();
+      pipe.flush();
       if (line.msg.signal !== null) process.kill(process.pid, line.msg.signal);
-      await until(() => inputEnded || undefined);
+      await pipe.untilInputEnds();
       // A client that left a request unanswered fails the test that plays this.
       process.exit(unknownRefused === unknownAsked ? (line.msg.code ?? 0) : 9);
       break;
@@ -192,4 +146,4 @@ for (position = 0; position < lines.length; position += 1) {
   if (line !== undefined) await play(line, position === last);
 }
 await release();
-flush();
+pipe.flush();

@@ -1,26 +1,14 @@
 /** The real codex on a scripted model. Skipped where HEDDLE_TEST_AGENTS names no folder with it. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
 import { Effect } from "effect";
-import { prompt, type Started, until, workspace } from "../support.ts";
+import { commandRuns, turnWith } from "../agents/realTurns.ts";
+import { prompt, until, workspace } from "../support.ts";
 import { assertWellFormed } from "../well-formed.ts";
-import { codexBinary, codexHome, commandRuns, startReal } from "./real.ts";
-
-/** Sends a prompt, and answers all that is asked in its turn. */
-const turnWith = Effect.fnUntraced(function* (
-  { session, seen }: Pick<Started, "session" | "seen">,
-  decision: "accept" | "decline",
-  text: string,
-) {
-  yield* prompt(session, text);
-  for (;;) {
-    const event = yield* seen.next(({ type }) => type === "approval.requested" || type === "turn.completed");
-    if (event.type === "turn.completed") return event;
-    if (event.type === "approval.requested") yield* session.respondApproval(event.requestKey, decision);
-  }
-});
+import { codexBinary, codexHome, startReal } from "./real.ts";
 
 const describeWithCodex = codexBinary === undefined ? describe.skip : describe.concurrent;
 
@@ -212,6 +200,100 @@ describeWithCodex("the real codex", () => {
         assert.strictEqual((yield* again.turn("[[say: after]]")).status, "completed");
         // Nothing of what was said before comes again.
         assert.match(again.seen.text, /^after/);
+      }).pipe(Effect.scoped),
+    60_000,
+  );
+
+  it.live(
+    "goes on in a copy of a thread, also while that one is at work in another process; both go on",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* codexHome;
+        const cwd = yield* workspace;
+        const source = yield* startReal({ home, cwd });
+        yield* source.turn("[[say: before]]");
+        yield* prompt(source.session, "[[slow: 100]] [[lorem: 300]]");
+        yield* source.seen.nextOf("message.delta");
+        const copy = yield* startReal({ home, cwd, resume: source.session.resumeCursor, fork: true });
+        assert.isTrue((yield* copy.seen.nextOf("session.started")).resumed);
+        assert.notDeepEqual(copy.session.resumeCursor, source.session.resumeCursor);
+        assert.strictEqual((yield* copy.turn("[[say: in the copy]] [[tokens: 100 10]]")).status, "completed");
+        assert.strictEqual(copy.seen.text, "in the copy");
+        // What the source has used is not the copy's.
+        assert.deepInclude(copy.seen.all("usage.updated").at(-1)?.usage, {
+          inputTokens: 100,
+          outputTokens: 10,
+        });
+        assert.strictEqual((yield* source.seen.nextOf("turn.completed")).status, "completed");
+        assert.strictEqual((yield* source.turn("[[say: in the source]]")).status, "completed");
+        assert.match(source.seen.text, /in the source$/);
+      }).pipe(Effect.scoped),
+    60_000,
+  );
+
+  it.live(
+    "tells what each turn has used, and none of what its thread used before kill -9",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* codexHome;
+        const cwd = yield* workspace;
+        const first = yield* startReal({ home, cwd });
+        yield* first.turn("[[tokens: 1000 100]] [[shell: true]] [[tokens: 2000 20]] [[say: done]]");
+        const usages = first.seen.all("usage.updated");
+        assert.deepStrictEqual(
+          usages.map(({ usage }) => [usage.inputTokens, usage.outputTokens]),
+          [
+            [1000, 100],
+            [3000, 120],
+          ],
+        );
+        assert.strictEqual(usages[1]?.context?.usedTokens, 2020);
+        assert.isAbove(usages[1]?.context?.windowTokens ?? 0, 100_000);
+        yield* first.turn("[[tokens: 40 4]] [[say: again]]");
+        assert.deepInclude(first.seen.all("usage.updated").at(-1)?.usage, {
+          inputTokens: 40,
+          outputTokens: 4,
+        });
+        process.kill(first.session.pid, "SIGKILL");
+        yield* first.seen.ended;
+
+        const again = yield* startReal({ home, cwd, resume: first.session.resumeCursor });
+        yield* again.turn("[[tokens: 50 5]] [[say: after]]");
+        assert.deepStrictEqual(
+          again.seen.all("usage.updated").map(({ usage }) => [usage.inputTokens, usage.outputTokens]),
+          [[50, 5]],
+        );
+      }).pipe(Effect.scoped),
+    60_000,
+  );
+
+  it.live(
+    "keeps what was accepted for the session: the same command, and the same file",
+    () =>
+      Effect.gen(function* () {
+        const started = yield* startReal({ runtimeMode: "approval-required" });
+        const twice = "[[shell: touch a]] [[shell: touch a]] [[write: b.txt | 1]] [[write: b.txt | 2]]";
+        yield* turnWith(started, "acceptForSession", twice);
+        yield* turnWith(started, "acceptForSession", "[[shell: touch a]] [[shell: touch c]]");
+        assert.deepStrictEqual(
+          started.seen.all("approval.requested").map(({ title }) => title.replace(/.*'(.*)'/, "$1")),
+          ["touch a", "Write b.txt", "touch c"],
+        );
+        assert.strictEqual(readFileSync(join(started.cwd, "b.txt"), "utf8"), "2\n");
+      }).pipe(Effect.scoped),
+    60_000,
+  );
+
+  it.live(
+    "writes down the id of a prompt beside it",
+    () =>
+      Effect.gen(function* () {
+        const { session, seen, home } = yield* startReal();
+        const promptId = randomUUID();
+        yield* session.prompt({ promptId, text: "[[say: heard]]", attachments: [] });
+        yield* seen.nextOf("turn.completed");
+        const records = globSync(join(home, "sessions/**/*.jsonl")).map((file) => readFileSync(file, "utf8"));
+        assert.include(records.join(""), promptId);
       }).pipe(Effect.scoped),
     60_000,
   );

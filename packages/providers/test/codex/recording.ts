@@ -131,22 +131,43 @@ export const resumedIn = (lines: ReadonlyArray<Line>): { readonly resume?: { rea
 export interface ExpectedTurn {
   readonly prompt: string;
   readonly text: string;
+  /** Of all requests to the model. */
+  readonly inputTokens: number;
   /** Absent where the recording ends before the turn does. */
   readonly status?: "completed" | "interrupted" | "error";
 }
+
+/** What codex tells of a turn that is not among these was counted before. */
+const countBefore = (lines: ReadonlyArray<Line>): number => {
+  const messages = lines.filter(isMessage).map(({ msg }) => msg);
+  const begun = new Set(
+    messages.flatMap(({ method, params }) => (method === "turn/started" ? [params.turn.id] : [])),
+  );
+  const earlier = messages.find(
+    ({ method, params }) => method === "thread/tokenUsage/updated" && !begun.has(params.turnId),
+  );
+  return earlier?.params.tokenUsage.total.inputTokens ?? 0;
+};
 
 const OUTCOMES = { completed: "completed", interrupted: "interrupted", failed: "error" } as const;
 
 /** What a client is to see of a thread's turns, read off the recording itself. */
 export const expectedTurns = (lines: ReadonlyArray<Line>): ReadonlyArray<ExpectedTurn> => {
   const threadId = threadIdOf(lines);
-  const turns: Array<{ prompt: string; words: Map<string, string>; status?: ExpectedTurn["status"] }> = [];
+  const turns: Array<{
+    prompt: string;
+    words: Map<string, string>;
+    inputTokens: number;
+    status?: ExpectedTurn["status"];
+  }> = [];
+  /** Of the thread so far. */
+  let counted = countBefore(lines);
   for (const line of lines) {
     if (!isMessage(line)) continue;
     const { method, params } = line.msg;
     const words = turns.at(-1)?.words;
     if (line.dir === ">" && method === "turn/start") {
-      turns.push({ prompt: params.input[0].text, words: new Map() });
+      turns.push({ prompt: params.input[0].text, words: new Map(), inputTokens: 0 });
     } else if (line.dir === "<" && words !== undefined && params?.threadId === threadId) {
       const { itemId, item, turn } = params;
       if (method === "item/agentMessage/delta" || method === "item/plan/delta")
@@ -154,11 +175,16 @@ export const expectedTurns = (lines: ReadonlyArray<Line>): ReadonlyArray<Expecte
       if (method === "item/completed" && (item.type === "agentMessage" || item.type === "plan"))
         words.set(item.id, item.text);
       const last = turns.at(-1);
+      if (method === "thread/tokenUsage/updated" && last) {
+        last.inputTokens += params.tokenUsage.total.inputTokens - counted;
+        counted = params.tokenUsage.total.inputTokens;
+      }
       if (method === "turn/completed" && last) last.status = OUTCOMES[turn.status as keyof typeof OUTCOMES];
     }
   }
-  return turns.map(({ prompt, words, status }) => ({
+  return turns.map(({ prompt, words, inputTokens, status }) => ({
     prompt,
+    inputTokens,
     text: [...words.values()].join(""),
     ...(status === undefined ? {} : { status }),
   }));

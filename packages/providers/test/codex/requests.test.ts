@@ -24,6 +24,8 @@ const asking = (method: string, params: object, id = 0): ReadonlyArray<Line> => 
 const changing = (id: string, ...changes: ReadonlyArray<object>): Line =>
   script.begun({ type: "fileChange", id, changes, status: "inProgress" });
 
+const NOBODY = "Heddle cannot show this request to anybody.";
+
 const supervised = { runtimeMode: "approval-required" } as const;
 
 const command = { itemId: "c", kind: "command", command: "rm -rf build", cwd: "/x" };
@@ -47,6 +49,29 @@ describe("a decision on what codex asks", () => {
         if (decision === "cancel") return;
         const { requestKey } = yield* seen.nextOf("approval.requested");
         yield* session.respondApproval(requestKey, decision);
+        assert.deepStrictEqual(echoOf(yield* seen.next(isEcho)), { decision });
+      }).pipe(Effect.scoped),
+  );
+
+  it.live.each(["accept", "acceptForSession", "decline"] as const)(
+    "on an address of the network is said of that address alone: %s",
+    (decision) =>
+      Effect.gen(function* () {
+        const network = { host: "example.org", protocol: "https" };
+        const amendment = { host: "example.org", action: "allow" };
+        const agent = yield* oneTurn(
+          ...asking(COMMAND, {
+            itemId: "n",
+            networkApprovalContext: network,
+            proposedNetworkPolicyAmendments: [amendment],
+            availableDecisions: ["accept", { applyNetworkPolicyAmendment: amendment }, "cancel"],
+          }),
+        );
+        const { session, seen } = yield* start({ ...agent, runtimeMode: "auto-accept-edits" });
+        yield* prompt(session, "go");
+        const asked = yield* seen.nextOf("approval.requested");
+        assert.deepInclude(asked, { kind: "fetch", title: "Reach example.org" });
+        yield* session.respondApproval(asked.requestKey, decision);
         assert.deepStrictEqual(echoOf(yield* seen.next(isEcho)), { decision });
       }).pipe(Effect.scoped),
   );
@@ -239,18 +264,53 @@ describe("a question of codex's", () => {
   );
 });
 
+describe("an address that a tool's server wants opened", () => {
+  it.live.each([
+    { said: "accept", answer: { action: "accept", content: null, _meta: null } },
+    { said: "decline", answer: { action: "decline", content: null, _meta: null } },
+  ])("is shown with its host, and a person says whether it was: $said", ({ said, answer }) =>
+    Effect.gen(function* () {
+      const wanted = {
+        serverName: "files",
+        mode: "url",
+        message: "Log in",
+        url: "https://example.org/login?a",
+      };
+      const agent = yield* oneTurn(...asking(FORM, { ...wanted, elicitationId: "e" }));
+      const { session, seen } = yield* start(agent);
+      yield* prompt(session, "go");
+      const { requestKey, questions } = yield* seen.nextOf("user-input.requested");
+      assert.match(
+        questions[0]?.prompt ?? "",
+        /^Log in\nOpen this address of example\.org, .*: https:\/\/example\.org\/login\?a$/,
+      );
+      yield* session.respondUserInput(requestKey, { confirm: said });
+      assert.deepStrictEqual(echoOf(yield* seen.next(isEcho)), answer);
+    }).pipe(Effect.scoped),
+  );
+});
+
 describe("a request that Heddle cannot answer", () => {
   it.live.each([
-    { method: "item/tool/call", params: { tool: "x" }, code: -32601 },
-    { method: "attestation/generate", params: {}, code: -32601 },
-    { method: COMMAND, params: { command: 12 }, code: -32602 },
-    { method: QUESTION, params: { questions: "none" }, code: -32602 },
-    { method: FORM, params: { mode: "url", message: "x", url: "https://example.org" }, code: -32000 },
-  ])("is refused at once: $method", ({ method, params, code }) =>
+    { method: "item/tool/call", params: { tool: "x" }, answer: { success: false } },
+    { method: "applyPatchApproval", params: {}, answer: { decision: { denied: { rejection: NOBODY } } } },
+    { method: "execCommandApproval", params: {}, answer: { decision: { denied: { rejection: NOBODY } } } },
+    { method: "account/chatgptAuthTokens/refresh", params: {}, answer: { code: -32601 } },
+    { method: "attestation/generate", params: {}, answer: { code: -32601 } },
+    { method: "currentTime/read", params: {}, answer: { code: -32601 } },
+    { method: "a/kind/that/comes/later", params: {}, answer: { code: -32601 } },
+    { method: COMMAND, params: { command: 12 }, answer: { code: -32602 } },
+    { method: FILES, params: {}, answer: { code: -32602 } },
+    { method: PERMISSIONS, params: { itemId: "p" }, answer: { code: -32602 } },
+    { method: QUESTION, params: { questions: "none" }, answer: { code: -32602 } },
+    { method: FORM, params: { mode: "openai/form", message: "x" }, answer: { code: -32000 } },
+    { method: FORM, params: { mode: "url", message: "x", url: "file:///etc" }, answer: { code: -32000 } },
+  ])("is refused at once: $method", ({ method, params, answer }) =>
     Effect.gen(function* () {
-      const { session, seen } = yield* start(yield* oneTurn(...asking(method, params)));
+      const agent = yield* oneTurn(...asking(method, params));
+      const { session, seen } = yield* start({ ...agent, ...supervised });
       yield* prompt(session, "go");
-      assert.deepInclude(echoOf(yield* seen.next(isEcho)), { code });
+      assert.deepInclude(echoOf(yield* seen.next(isEcho)), answer);
     }).pipe(Effect.scoped),
   );
 });

@@ -48,6 +48,12 @@ export const script = {
     script.answers(id, { turn: { id: turnId } }),
     script.tells("turn/started", { turn: { id: turnId, status: "inProgress" } }),
   ],
+  /** A turn that tells what it was asked for. */
+  hearsTurn: (id: number, turnId = TURN): ReadonlyArray<Line> => [
+    script.hears("turn/start", id),
+    script.echoes,
+    script.answers(id, { turn: { id: turnId } }),
+  ],
   ends: (status = "completed", more: object = {}, turnId = TURN): Line =>
     script.tells("turn/completed", { turn: { id: turnId, status, ...more } }),
   says: (itemId: string, delta: string): Line => script.tells("item/agentMessage/delta", { itemId, delta }),

@@ -73,6 +73,8 @@ const replay = Effect.fnUntraced(function* (lines: ReadonlyArray<Line>, faults: 
     const events = yield* replayTurn(started, turn, lines);
     const ends = events.filter((event) => event.type === "turn.completed");
     assert.strictEqual(textOf(events), turn.text);
+    const used = events.findLast((event) => event.type === "usage.updated")?.usage;
+    assert.strictEqual(used?.inputTokens ?? 0, turn.inputTokens);
     assert.deepStrictEqual(
       ends.map(({ status }) => status),
       turn.status === undefined ? [] : [turn.status],

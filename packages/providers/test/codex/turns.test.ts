@@ -38,7 +38,7 @@ describe("a thread of codex's", () => {
       });
       assert.deepInclude(seen.all("session.started")[0], {
         providerThreadId: ProviderThreadId.make(THREAD),
-        capabilities: { steer: true, resume: true },
+        capabilities: { steer: true, resume: true, fork: true },
         resumed: false,
       });
       assert.deepStrictEqual(session.resumeCursor, { threadId: THREAD });
@@ -80,6 +80,46 @@ describe("a thread of codex's", () => {
     }).pipe(Effect.scoped),
   );
 
+  it.live(
+    "of another is gone on with in a copy, without its history; what codex cannot copy, in a new one",
+    () =>
+      Effect.gen(function* () {
+        const opening = [
+          script.hears("initialize", 1),
+          script.answers(1, {}),
+          script.hears("thread/fork", 2),
+        ];
+        const source = { resume: { threadId: "another" }, fork: true } as const;
+        const copying = yield* playing([
+          ...opening,
+          script.echoes,
+          script.answers(2, { thread: { id: "copy" } }),
+          script.exits,
+        ]);
+        const first = yield* start({ ...copying, ...source });
+        assert.isTrue((yield* first.seen.nextOf("session.started")).resumed);
+        assert.deepInclude(echoOf(yield* first.seen.next(isEcho)), {
+          threadId: "another",
+          excludeTurns: true,
+          cwd: first.cwd,
+          sandbox: "read-only",
+        });
+        assert.deepStrictEqual(first.session.resumeCursor, { threadId: "copy" });
+
+        const forgetful = yield* playing([
+          ...opening,
+          script.refuses(2, -32600, "no rollout found"),
+          script.hears("thread/start", 3),
+          script.answers(3, { thread: { id: THREAD } }),
+          script.exits,
+        ]);
+        const second = yield* start({ ...forgetful, ...source });
+        assert.isFalse((yield* second.seen.nextOf("session.started")).resumed);
+        assert.match((yield* second.seen.next(fromCodex)).summary, /copy of the other thread: no rollout/);
+        assert.deepStrictEqual(second.session.resumeCursor, { threadId: THREAD });
+      }).pipe(Effect.scoped),
+  );
+
   it.live("that it refuses to open is an error that says why", () =>
     Effect.gen(function* () {
       const agent = yield* playing([
@@ -96,6 +136,33 @@ describe("a thread of codex's", () => {
 });
 
 describe("a turn of codex's", () => {
+  const promptId = "6f1e2f3a-93c8-4d2c-8f6e-0f6b2a4b7c11";
+
+  it.live("names its prompts to codex by their ids, and by ids of its own where they have none", () =>
+    Effect.gen(function* () {
+      const agent = yield* playing([
+        ...script.opens(),
+        ...script.hearsTurn(10),
+        script.hears("turn/steer", 11),
+        script.echoes,
+        script.answers(11, { turnId: TURN }),
+        script.ends(),
+        ...script.hearsTurn(12, "turn-2"),
+        script.ends("completed", {}, "turn-2"),
+        script.exits,
+      ]);
+      const { session, seen } = yield* start(agent);
+      const idHeard = Effect.map(seen.next(isEcho), (echo) => echoOf(echo).clientUserMessageId as unknown);
+      yield* session.prompt({ promptId, text: "one", attachments: [] });
+      assert.strictEqual(yield* idHeard, promptId);
+      yield* session.steer({ promptId: `${promptId}-2`, text: "and this", attachments: [] });
+      assert.strictEqual(yield* idHeard, `${promptId}-2`);
+      yield* seen.nextOf("turn.completed");
+      yield* session.prompt({ text: "two", attachments: [] });
+      assert.match(String(yield* idHeard), /^[0-9a-f]{8}-/);
+    }).pipe(Effect.scoped),
+  );
+
   const settings = {
     config: { sandbox_workspace_write: { writable_roots: ["/own"], network_access: true } },
   };
