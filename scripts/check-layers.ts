@@ -1,6 +1,8 @@
 /**
  * The arrows between packages go one way (docs/adr/0001-house.md). pnpm lets a package import only what its
  * package.json declares, so it is enough to check the declarations, and that no relative import leaves its package.
+ *
+ * What is an agent's stays in its folder, too: nothing else imports from there or asks for its name (docs/agents.md).
  */
 import { globSync, readFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
@@ -14,6 +16,7 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   "packages/replay": ["contracts", "sql", "event-store", "projections"],
   "packages/checkpoints": ["contracts"],
   "packages/providers": ["contracts"],
+  "packages/imports": ["contracts"],
   "packages/client": ["contracts"],
   "packages/orchestrator": [
     "sql",
@@ -23,6 +26,7 @@ const allowed: Record<string, ReadonlyArray<string>> = {
     "projections",
     "checkpoints",
     "providers",
+    "imports",
   ],
   "apps/server": [
     "contracts",
@@ -31,12 +35,21 @@ const allowed: Record<string, ReadonlyArray<string>> = {
     "replay",
     "checkpoints",
     "providers",
+    "imports",
     "orchestrator",
   ],
   "apps/cli": ["contracts", "client", "replay", "server"],
 };
 
 const problems: Array<string> = [];
+
+/** Folders of agents and protocols, wherever they are; and the one file that puts the adapters together. */
+const agents = ["acp", "claude", "codex", "demo"];
+const AGENT_TABLE = "packages/providers/src/shared/AgentTable.ts";
+const agentBranch = new RegExp(String.raw`(?:[!=]==|case)\s*["'](?:${agents.join("|")})["']`);
+const agentImport = new RegExp(String.raw`^(?:\.\.|@heddle/providers)/(?:${agents.join("|")})/`);
+
+const isOfAgent = (file: string): boolean => file.split("/").some((part) => agents.includes(part));
 
 for (const manifest of globSync("{packages,apps}/*/package.json")) {
   const folder = dirname(manifest);
@@ -62,7 +75,13 @@ for (const manifest of globSync("{packages,apps}/*/package.json")) {
   );
   for (const file of globSync(`${folder}/{src,test}/**/*.ts`)) {
     const source = readFileSync(file, "utf8");
+    const outsideAgents = file.startsWith(`${folder}/src/`) && !isOfAgent(file);
+    const branch = outsideAgents && agentBranch.exec(source)?.[0];
+    if (branch) problems.push(`${file}: asks for an agent by name (${branch}); declare what it can instead`);
     for (const [, specifier = ""] of source.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)) {
+      if (outsideAgents && agentImport.test(specifier) && file !== AGENT_TABLE) {
+        problems.push(`${file}: imports ${specifier}, from an agent's folder`);
+      }
       if (specifier.startsWith(".")) {
         const target = relative(folder, resolve(dirname(file), specifier));
         if (target.startsWith("..")) problems.push(`${file}: imports ${specifier}, outside its package`);

@@ -10,12 +10,16 @@ export const Settings = Schema.Struct({
 });
 export type Settings = typeof Settings.Type;
 
-const SettingsJson = Schema.fromJsonString(Settings);
+/** A key that is none is an error: it is most likely another one, misspelt. */
+const decodeSettings = Schema.decodeUnknownEffect(Schema.fromJsonString(Settings), {
+  errors: "all",
+  onExcessProperty: "error",
+});
 
 /** The settings, or their defaults where there is no file. Fails where the file is not what it should be. */
 export const readSettings = Effect.fn("readSettings")(function* (directory: DataDirectory) {
   const text = (yield* readIfThere(directory.settingsFile)) ?? "{}";
-  return yield* Schema.decodeUnknownEffect(SettingsJson, { errors: "all" })(text).pipe(
+  return yield* decodeSettings(text).pipe(
     Effect.mapError(
       (error) =>
         new DataDirectoryError({
