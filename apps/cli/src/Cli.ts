@@ -3,9 +3,11 @@ import * as NodeServices from "@effect/platform-node/NodeServices";
 import { Cause, Effect, Layer } from "effect";
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli";
 import { type CliFailure, failureOf } from "./CliFailure.ts";
+import { agents } from "./commands/agents.ts";
 import { blob } from "./commands/blob.ts";
 import { db } from "./commands/db.ts";
 import { events } from "./commands/events.ts";
+import { importSessions } from "./commands/import.ts";
 import { project } from "./commands/project.ts";
 import { projections } from "./commands/projections.ts";
 import { serve } from "./commands/serve.ts";
@@ -32,7 +34,7 @@ const heddle = Command.make("heddle").pipe(
   ),
   Command.withSubcommands([
     { group: "Server", commands: [serve, status] },
-    { group: "Work", commands: [project, thread] },
+    { group: "Work", commands: [project, thread, agents, importSessions] },
     { group: "Log", commands: [events, blob] },
     { group: "Keeping", commands: [projections, db] },
   ]),

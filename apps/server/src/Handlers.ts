@@ -21,7 +21,9 @@ import { TurnCheckpoints } from "@heddle/orchestrator/TurnCheckpoints";
 import { Queries } from "@heddle/projections/Queries";
 import { Effect, Random, type Schema, Stream } from "effect";
 import type { SqlError } from "effect/sql";
+import { agentHandlers } from "./AgentHandlers.ts";
 import { FeedPage } from "./FeedPage.ts";
+import { importHandlers } from "./ImportHandlers.ts";
 import { inputOf } from "./Input.ts";
 import { inspectionHandlers } from "./InspectionHandlers.ts";
 import { makeInTurn } from "./InTurn.ts";
@@ -88,6 +90,8 @@ export const handlersLayer = ServedRpcs.toLayer(
       ...(yield* inspectionHandlers),
       ...(yield* projectionHandlers),
       ...(yield* retentionHandlers),
+      ...(yield* agentHandlers),
+      ...(yield* importHandlers),
       "orchestration.getSnapshot": (payload) =>
         Effect.gen(function* () {
           const { atSequence, atTime } = yield* snapshotInput(payload);

@@ -2,9 +2,16 @@
  * A client of a Heddle server: every RPC method as a typed call, and feeds that survive a lost connection. What the command
  * line, the web page and tests use.
  */
+import type { AgentCheck, AgentList } from "@heddle/contracts/AgentRpc";
 import type { ClientCommandInput } from "@heddle/contracts/Commands";
 import type { DispatchError, ReadError } from "@heddle/contracts/Errors";
 import type { ThreadId } from "@heddle/contracts/Ids";
+import type {
+  ImportItem,
+  ImportListItem,
+  ListImportsInput,
+  RunImportInput,
+} from "@heddle/contracts/ImportRpc";
 import type {
   EventChain,
   EventDetails,
@@ -118,6 +125,20 @@ export interface HeddleClientService {
   ) => Stream.Stream<PruneItem, JobError | ConnectionError>;
   /** Gives free room in the database file back to the disk. */
   readonly vacuumDatabase: Stream.Stream<VacuumItem, JobError | ConnectionError>;
+  /** All agents of the table, and where their commands are. */
+  readonly listAgents: Effect.Effect<AgentList, ReadError | ConnectionError>;
+  /** Starts agents to see whether they can be used: one result each, as they come. */
+  readonly checkAgents: (request: {
+    readonly names?: ReadonlyArray<string>;
+  }) => Stream.Stream<AgentCheck, ReadError | ConnectionError>;
+  /** Sessions that an agent keeps in its own files, the latest first. */
+  readonly listImports: (
+    request: ListImportsInput,
+  ) => Stream.Stream<ImportListItem, JobError | ConnectionError>;
+  /** Takes such sessions in as threads. It ends with its stream. */
+  readonly runImport: (
+    request: Pick<RunImportInput, "source"> & Partial<RunImportInput>,
+  ) => Stream.Stream<ImportItem, JobError | ConnectionError>;
   /** The feed as the server gives it; it ends with the connection. */
   readonly subscribe: (from: number) => Stream.Stream<FeedItem, ReadError | ConnectionError>;
   readonly subscribeThread: (
@@ -233,6 +254,10 @@ const make = Effect.gen(function* () {
     verifyProjections: (request) => rpc["orchestration.verifyProjections"](request),
     pruneDatabase: (request) => rpc["orchestration.pruneDatabase"](request),
     vacuumDatabase: rpc["orchestration.vacuumDatabase"]({}),
+    listAgents: rpc["orchestration.listAgents"]({}),
+    checkAgents: (request) => rpc["orchestration.checkAgents"](request),
+    listImports: (request) => rpc["orchestration.listImports"](request),
+    runImport: (request) => rpc["orchestration.runImport"](request),
     subscribe,
     subscribeThread,
     follow,

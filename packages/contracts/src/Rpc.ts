@@ -6,9 +6,11 @@
  */
 import { Effect, Schema } from "effect";
 import { Rpc, RpcGroup } from "effect/rpc";
+import { AgentRpcs } from "./AgentRpc.ts";
 import { DispatchError, ReadError } from "./Errors.ts";
 import { OrchestrationEvent } from "./Events.ts";
 import { MessageId, ThreadId } from "./Ids.ts";
+import { ImportRpcs } from "./ImportRpc.ts";
 import { InspectionRpcs } from "./InspectionRpc.ts";
 import { BlobHash, Sequence, TurnCount } from "./Model.ts";
 import { ProjectionRpcs } from "./ProjectionRpc.ts";
@@ -168,4 +170,4 @@ export const OrchestrationRpcs = RpcGroup.make(
     error: ReadError,
     stream: true,
   }),
-).merge(InspectionRpcs, ProjectionRpcs, RetentionRpcs, TravelRpcs);
+).merge(InspectionRpcs, ProjectionRpcs, RetentionRpcs, TravelRpcs, AgentRpcs, ImportRpcs);
