@@ -210,6 +210,9 @@ const startAgent = Effect.fnUntraced(function* (
     pid,
     adapterKey: "scripted",
     processMark: mark,
+    get gone() {
+      return !alive;
+    },
     resumeCursor: dice.chance(0.7) ? `cursor-${pid}` : null,
     events: queue.stream,
     prompt: () =>

@@ -1,5 +1,6 @@
 /** The methods that keep the database small, and what they do to the rest of the server. */
 import { CheckpointStore } from "@heddle/checkpoints/CheckpointStore";
+import { Worktrees } from "@heddle/checkpoints/Worktrees";
 import { ThreadId } from "@heddle/contracts/Ids";
 import { PruneDatabaseInput, RetentionRpcs } from "@heddle/contracts/RetentionRpc";
 import { Engine } from "@heddle/orchestrator/Engine";
@@ -37,6 +38,7 @@ export const pruneLayer = (directory: DataDirectory) =>
       const engine = yield* Engine;
       const feed = yield* Feed;
       const checkpoints = yield* CheckpointStore;
+      const worktrees = yield* Worktrees;
       return Prune.layer({
         exclusively: engine.exclusively,
         threadHidden: (threadId) => {
@@ -45,8 +47,16 @@ export const pruneLayer = (directory: DataDirectory) =>
         },
         removeCheckpoints: ({ threadId, checkpointsIn }) =>
           checkpoints.prune({ workspace: checkpointsIn ?? "", threadId: ThreadId.make(threadId) }).pipe(
+            Effect.andThen(
+              worktrees.remove({ threadId: ThreadId.make(threadId), root: checkpointsIn ?? undefined }),
+            ),
+            Effect.tap(({ left }) =>
+              Effect.forEach(left, ({ name, why }) =>
+                Effect.logWarning(`Thread ${threadId} was pruned; ${name} was left: ${why}`),
+              ),
+            ),
             Effect.as(undefined),
-            Effect.catchTag("CheckpointError", ({ message }) => Effect.succeed(message)),
+            Effect.catchTag(["CheckpointError", "WorktreeError"], ({ message }) => Effect.succeed(message)),
           ),
         dropShadow: removeShadow(shadowFile(directory)),
       });

@@ -1,7 +1,9 @@
 /** A Heddle server: its parts put together, from the data directory up to the port. */
+import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import { NodeHttpServer } from "@effect/platform-node";
 import { CheckpointStore } from "@heddle/checkpoints/CheckpointStore";
+import { Worktrees } from "@heddle/checkpoints/Worktrees";
 import { AgentSessions } from "@heddle/orchestrator/AgentSessions";
 import { EffectWorker } from "@heddle/orchestrator/EffectWorker";
 import { engineLayer } from "@heddle/orchestrator/EngineLayer";
@@ -12,6 +14,7 @@ import { TurnCheckpoints } from "@heddle/orchestrator/TurnCheckpoints";
 import { TurnStarter } from "@heddle/orchestrator/TurnStarter";
 import type { Projector } from "@heddle/projections/Projector";
 import { PROJECTORS } from "@heddle/projections/Projectors";
+import { AgentCatalog } from "@heddle/providers/shared/AgentCatalog";
 import * as ProviderRegistry from "@heddle/providers/shared/ProviderRegistry";
 import { refuseUnfinishedImport } from "@heddle/replay/archive/ImportMark";
 import { OneJob } from "@heddle/replay/OneJob";
@@ -30,12 +33,13 @@ import {
 import { type ConnectionLimits, makeConnections, usualLimits } from "./Connections.ts";
 import { handlersLayer } from "./Handlers.ts";
 import { Moments } from "./Moments.ts";
+import { importsLayer } from "./ImportHandlers.ts";
 import { makeRpcProtocol } from "./RpcProtocol.ts";
 import { ServedRpcs } from "./ServedRpcs.ts";
 import { fillLayer, rebuildLayer } from "./ProjectionJobs.ts";
 import { makeReadiness } from "./Readiness.ts";
 import { endRestore, pruneLayer } from "./RetentionHandlers.ts";
-import { readSettings } from "./Settings.ts";
+import { readSettings, type Settings } from "./Settings.ts";
 
 export interface ServerOptions {
   readonly directory: DataDirectory;
@@ -58,28 +62,37 @@ const HOST = "127.0.0.1";
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
 
 /** What the methods stand on: the engine, and what reads beside it. */
-const storeLayer = (directory: DataDirectory, projectors: ReadonlyArray<Projector>) =>
+const storeLayer = (directory: DataDirectory, projectors: ReadonlyArray<Projector>, settings: Settings) =>
   Layer.mergeAll(
     Subscriptions.layer,
     TurnCheckpoints.layer,
     Moments.layer.pipe(Layer.provideMerge(ReadThread.layer(directory.database))),
     rebuildLayer(directory, projectors),
     pruneLayer(directory),
+    importsLayer(directory, settings),
   ).pipe(
     Layer.provideMerge(OneJob.layer),
     Layer.provideMerge(engineLayer(directory.database, projectors, { fill: "elsewhere" })),
-    Layer.provideMerge(CheckpointStore.layer({ dataDir: directory.path })),
+    Layer.provideMerge(
+      Layer.merge(
+        CheckpointStore.layer({ dataDir: directory.path }),
+        Worktrees.layer({ dataDir: directory.path }),
+      ),
+    ),
   );
 
+/** Names the data directory to whoever reads a process's environment, and to nobody else. */
+const ownerMark = ({ path }: DataDirectory): string => createHash("sha256").update(path).digest("hex");
+
 /** What happens in the world because of events: agents and effects, recovered and at work. */
-const effectsLayer = ({ agents }: Effect.Success<ReturnType<typeof readSettings>>) =>
+const effectsLayer = ({ agents }: Settings, owner: string) =>
   EffectWorker.layer.pipe(
     Layer.provide(Reactions.layer),
     Layer.provide(TurnStarter.layer),
     // What claims to be alive is settled before any effect runs.
-    Layer.provide(Layer.effectDiscard(recover())),
+    Layer.provide(Layer.effectDiscard(recover({ owner }))),
     Layer.provide(AgentSessions.layer),
-    Layer.provide(ProviderRegistry.layer({ agents })),
+    Layer.provide(ProviderRegistry.layer({ agents, owner })),
   );
 
 // A refused upgrade ends its connection.
@@ -179,7 +192,11 @@ export const serverLayer = ({
           const rpc = RpcServer.layer(ServedRpcs, {
             disableTracing: true,
             disableFatalDefects: true,
-          }).pipe(Layer.provide(handlersLayer), Layer.provide(rpcProtocol(access)));
+          }).pipe(
+            Layer.provide(handlersLayer),
+            Layer.provide(AgentCatalog.layer({ agents: settings.agents })),
+            Layer.provide(rpcProtocol(access)),
+          );
           return HttpRouter.serve(Layer.mergeAll(rpc, statusRoutes(access)), {
             disableLogger: true,
             disableListenLog: true,
@@ -195,11 +212,11 @@ export const serverLayer = ({
       );
 
       const listening = Layer.provideMerge(routes, address).pipe(Layer.provide(node));
-      const store = storeLayer(directory, projectors);
+      const store = storeLayer(directory, projectors, settings);
       return alone
         ? Layer.provide(listening, store)
         : Layer.provideMerge(announced, listening).pipe(
-            Layer.provide(Layer.merge(effectsLayer(settings), fillLayer)),
+            Layer.provide(Layer.merge(effectsLayer(settings, ownerMark(directory)), fillLayer)),
             Layer.provide(store),
           );
     }),

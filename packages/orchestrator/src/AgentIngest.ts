@@ -14,7 +14,9 @@ import { commandIdFrom, messageIdFrom, requestIdFrom } from "./DerivedId.ts";
 import type { Engine } from "./Engine.ts";
 import type { Feed } from "./Feed.ts";
 import type { CommandError, Origin } from "./GroupWriter.ts";
+import { makeLiveness } from "./Liveness.ts";
 import { makeReplyText } from "./ReplyText.ts";
+import { makeTurnUsage } from "./TurnUsage.ts";
 
 /**
  * Runs what takes an agent's events in by small slices: a person's command waits for a slice of each agent's flood before
@@ -34,6 +36,7 @@ export interface CurrentTurn {
 export interface OpenRequest {
   readonly requestKey: string;
   readonly kind: "approval" | "user-input";
+  readonly title: string;
   /** Opens the request in the thread; `part` tells one time from the next. */
   readonly ask: (part: number) => Effect.Effect<void, CommandError>;
   asked: number;
@@ -68,6 +71,8 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
   const step = yield* Semaphore.make(1);
   const openRequests = new Map<ApprovalRequestId, OpenRequest>();
   const toolPhases = new Map<string, "open" | "closed">();
+  /** Titles of the tools that are at work, the one that is longest first. */
+  const openTools = new Map<string, string>();
   let turn: CurrentTurn | null = null;
   let providerSessionId: ProviderSessionId | undefined;
   let providerThreadId: ProviderThreadId | undefined;
@@ -132,6 +137,36 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
       ),
   });
 
+  const usage = makeTurnUsage(({ usage: used, context }, word) =>
+    turn
+      ? record(
+          {
+            type: "thread.turn.usage.record",
+            turnId: turn.turnId,
+            usage: used,
+            ...(context && { context }),
+          },
+          [word],
+        )
+      : Effect.void,
+  );
+
+  const liveness = yield* makeLiveness<CommandError>({
+    say: (stalled, time) =>
+      turn
+        ? record({ type: "thread.session.stall", turnId: turn.turnId, stalled }, [
+            stalled ? "silent" : "heard",
+            time,
+          ])
+        : Effect.void,
+    waitsFor: () => {
+      const [request] = openRequests.values();
+      if (request) return `your answer to: ${firstLine(request.title)}`;
+      const [tool] = openTools.values();
+      return tool === undefined ? "the agent" : `the tool: ${firstLine(tool)}`;
+    },
+  });
+
   const activity = (
     tone: "info" | "tool" | "approval" | "error",
     kind: string,
@@ -150,6 +185,8 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
     yield* reply.complete;
     const known = toolPhases.get(event.itemId);
     const closed = event.status === "completed" || event.status === "failed";
+    if (closed) openTools.delete(event.itemId);
+    else if (known !== "closed") openTools.set(event.itemId, event.title);
     if (known === "closed" || (known === "open" && !closed)) return;
     toolPhases.set(event.itemId, closed ? "closed" : "open");
     const kind = closed ? `tool.${event.status}` : "tool.started";
@@ -183,7 +220,8 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
             event,
           );
     const kind = event.type === "user-input.requested" ? "user-input" : "approval";
-    openRequests.set(requestId, { requestKey: event.requestKey, kind, ask, asked: 0 });
+    const title = event.type === "approval.requested" ? event.title : (event.questions[0]?.prompt ?? "");
+    openRequests.set(requestId, { requestKey: event.requestKey, kind, title, ask, asked: 0 });
     yield* ask(0);
     if (event.type === "approval.requested") {
       const detail = { requestId, kind: event.kind };
@@ -262,6 +300,8 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
         const found = [...openRequests].find(([, request]) => request.requestKey === event.requestKey);
         return found ? resolveRequest(found[0], "cancel") : Effect.void;
       }
+      case "usage.updated":
+        return turn ? usage.take(event) : Effect.void;
       case "notice":
         return Effect.andThen(
           reply.complete,
@@ -276,7 +316,26 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
 
   return {
     /** Takes one event in; the words before it are stored first. */
-    take: (event: ProviderRuntimeEvent) => step.withPermits(1)(handle(event)),
+    take: (event: ProviderRuntimeEvent) =>
+      step.withPermits(1)(Effect.andThen(Effect.suspend(liveness.heard), handle(event))),
+    /** The last word on what the turn has used goes into the log, if it is not there. */
+    settleUsage: step.withPermits(1)(usage.settle),
+    /** Shows a turn as stalled of which nothing was heard for so many milliseconds. */
+    checkStall: (after: number) =>
+      step.withPermits(1)(
+        Effect.suspend(() => (turn ? liveness.check(after) : Effect.void)).pipe(
+          Effect.catch((error) => Effect.logWarning(`A stall of thread ${threadId} was not stored`, error)),
+        ),
+      ),
+    /** For how many milliseconds nothing was heard of the session; with a turn or a request open, it is not idle. */
+    idleFor: () => (turn || openRequests.size > 0 ? 0 : liveness.silence()),
+    /** An answer that was given up: the request is open again. False where the session has no such request. */
+    reopen: (requestId: ApprovalRequestId, reason: string) =>
+      step.withPermits(1)(
+        Effect.suspend(() =>
+          openRequests.has(requestId) ? Effect.as(askAgain(requestId, reason), true) : Effect.succeed(false),
+        ),
+      ),
     /**
      * Gives the agent its answer and records it, before anything that the agent does next. An answer that the agent cannot
      * take opens the request again. Says what came of it.
@@ -288,6 +347,8 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
     ) =>
       step.withPermits(1)(
         deliver.pipe(
+          // The agent goes on from here.
+          Effect.andThen(Effect.suspend(liveness.heard)),
           Effect.andThen(resolveRequest(requestId, outcome)),
           Effect.as<string>(outcome),
           Effect.catchTag("ProviderError", (error) =>
@@ -300,10 +361,16 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
       turn = begun;
       reply.reset();
       toolPhases.clear();
+      openTools.clear();
+      usage.reset();
+      liveness.reset();
     },
     endTurn: () => {
       turn = null;
       openRequests.clear();
+      openTools.clear();
+      usage.reset();
+      liveness.reset();
     },
     currentTurn: () => turn,
     assistantMessageId: reply.latestMessageId,

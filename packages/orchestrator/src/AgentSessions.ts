@@ -2,76 +2,82 @@
  * The agents' processes: at most one per thread. A session starts with the thread's next turn, stays for those after, and
  * ends by a stop, by its process's end, or with the server; its turn and its open requests end with it.
  */
-import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import { EventId, type ThreadId, type TurnId } from "@heddle/contracts/Ids";
-import type { ModelSelection } from "@heddle/contracts/Model";
+import type { ModelSelection, RuntimeMode } from "@heddle/contracts/Model";
 import type { ThreadSummary } from "@heddle/contracts/ReadModel";
-import { SessionRuntime, type SessionRuntimeStatus } from "@heddle/event-store/SessionRuntime";
+import { commandOfTurn } from "@heddle/domain/Thread";
+import { EventStore } from "@heddle/event-store/EventStore";
+import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
+import { Queries } from "@heddle/projections/Queries";
 import { type AgentSession, type ProviderError, Providers } from "@heddle/providers/shared/Provider";
 import {
   Cause,
   Context,
   Deferred,
+  Duration,
   Effect,
   Exit,
   Fiber,
   Layer,
-  Schedule,
   Scope,
   Semaphore,
   Stream,
 } from "effect";
-import { type AgentIngest, inSmallSlices, makeAgentIngest } from "./AgentIngest.ts";
+import { inSmallSlices, makeAgentIngest } from "./AgentIngest.ts";
 import { commandIdFrom } from "./DerivedId.ts";
 import { Engine } from "./Engine.ts";
 import { Feed } from "./Feed.ts";
 import type { CommandError, Origin } from "./GroupWriter.ts";
-import { exitOf, notRecorded, type SessionEnding, stoppedWhileStarting } from "./SessionEnding.ts";
+import type { LiveSession } from "./LiveSession.ts";
+import { makeResumePoint } from "./ResumePoint.ts";
+import {
+  cutShort,
+  exitOf,
+  idle,
+  notNeeded,
+  replaced,
+  serverStopped,
+  type SessionEnding,
+  stoppedWhileStarting,
+  unheeded,
+} from "./SessionEnding.ts";
+import { sessionFinish } from "./SessionFinish.ts";
 import { sessionRecord, type SessionStarted } from "./SessionRecord.ts";
+import { SessionTimes } from "./SessionTimes.ts";
+import { makeStartTurns } from "./StartTurns.ts";
 import { TurnCheckpoints } from "./TurnCheckpoints.ts";
 
 /** How an interrupted turn's agent is waited for before its process is ended. */
 const INTERRUPT_DEADLINE = "5 seconds";
-/** A thread whose session's end is not stored shows it as alive: a database that fails for a moment is waited for. */
-const untilStored = {
-  schedule: Schedule.spaced("1 second"),
-  times: 20,
-  while: (error: CommandError) => error._tag === "StoreUnavailable",
-};
+/** How long the server's own end waits for the word on a session's end to be stored. */
+const FAREWELL_DEADLINE = "30 seconds";
 
-export interface LiveSession {
-  readonly threadId: ThreadId;
-  readonly providerName: string;
-  /** What the agent was told last. */
-  model: ModelSelection;
+/** What a turn needs of its session. */
+export interface SessionWish {
+  readonly turnId: TurnId;
+  readonly model: ModelSelection;
   readonly workspace: string;
-  readonly agent: AgentSession;
-  readonly ingest: AgentIngest;
-  /** Settled when the turn that runs has ended. */
-  turnEnded: Deferred.Deferred<void> | undefined;
-  /** Why the process is being ended by us, or undefined where it ends by itself. */
-  ending: SessionEnding | undefined;
-  readonly scope: Scope.Closeable;
-  readonly closed: Deferred.Deferred<void>;
 }
 
 export type SessionFailure =
   | CommandError
   | ProviderError
-  | Effect.Error<ReturnType<SessionRuntime["Service"]["put"]>>;
+  | Effect.Error<ReturnType<ReturnType<typeof makeResumePoint>>>;
 
 export class AgentSessions extends Context.Service<
   AgentSessions,
   {
     /** The thread's session, unless there is none or it is ending. */
     readonly get: (threadId: ThreadId) => LiveSession | undefined;
-    /** The thread's session, started where there is none, or where it is of another agent or in another folder. */
+    /**
+     * The thread's session, started where there is none, or where it is of another agent or in another folder. While the
+     * scope is open, it is not closed for being idle.
+     */
     readonly ensure: (
       thread: ThreadSummary,
-      model: ModelSelection,
-      workspace: string,
+      wish: SessionWish,
       origin: Origin,
-    ) => Effect.Effect<LiveSession, SessionFailure>;
+    ) => Effect.Effect<LiveSession, SessionFailure, Scope.Scope>;
     /** Begins the turn in the log and hands its prompt over. */
     readonly begin: (
       session: LiveSession,
@@ -79,11 +85,11 @@ export class AgentSessions extends Context.Service<
       prompt: Parameters<AgentSession["prompt"]>[0],
       origin: Origin,
     ) => Effect.Effect<void, CommandError | ProviderError>;
-    /** Asks the turn to end; if the agent does not, its process is ended. */
-    readonly interrupt: (session: LiveSession, turnId: TurnId) => Effect.Effect<void>;
+    /** Asks the turn to end; if the agent does not, its process is ended. False where no process here has that turn. */
+    readonly interrupt: (threadId: ThreadId, turnId: TurnId) => Effect.Effect<boolean, CommandError>;
     /**
      * Ends the thread's process and waits for its end; the turn and the open requests end with it, in one commit. False
-     * where there was none.
+     * where there was none, or where it ended as something else already.
      */
     readonly end: (threadId: ThreadId, ending: SessionEnding) => Effect.Effect<boolean>;
   }
@@ -97,89 +103,21 @@ function make() {
     const feed = yield* Feed;
     const providers = yield* Providers;
     const runtime = yield* SessionRuntime;
-    const checkpoints = yield* TurnCheckpoints;
+    const times = yield* SessionTimes;
+    const stallAfter = Duration.toMillis(times.stallAfter);
+    const idleAfter = Duration.toMillis(times.idleAfter);
     const record = sessionRecord(engine, runtime);
+    const finish = sessionFinish(engine, runtime, yield* TurnCheckpoints);
+    const queries = yield* Queries;
+    const resumePoint = makeResumePoint(runtime, queries, yield* EventStore);
     const sessions = new Map<ThreadId, LiveSession>();
-    const starts = new Map<ThreadId, Fiber.Fiber<LiveSession, SessionFailure>>();
-    const starting = yield* Semaphore.make(8);
-
-    const setRuntimeStatus = (session: LiveSession, status: SessionRuntimeStatus) => {
-      const { providerSessionId } = session.ingest.ids();
-      return providerSessionId === undefined
-        ? Effect.void
-        : runtime
-            .setStatus(providerSessionId, status)
-            .pipe(Effect.catch((error) => Effect.logError("The session's state was not stored", error)));
-    };
-
-    /** The turn's last words are in; its files are recorded, and then it is over. */
-    const finishTurn = Effect.fnUntraced(function* (
-      session: LiveSession,
-      event: Extract<ProviderRuntimeEvent, { type: "turn.completed" }>,
-    ) {
-      const turn = session.ingest.currentTurn();
-      if (!turn) return;
-      const origin = yield* session.ingest.origin(event);
-      yield* captureEnd(session, origin);
-      session.ingest.endTurn();
-      yield* engine
-        .dispatch(
-          {
-            type: "thread.turn.complete",
-            commandId: commandIdFrom("turn-complete", turn.turnId),
-            threadId: session.threadId,
-            turnId: turn.turnId,
-            status: event.status,
-            reason: event.reason ?? null,
-          },
-          origin,
-        )
-        .pipe(Effect.catchTag("CommandRejected", ignoreRejected));
-      yield* settleTurn(session);
-    });
-
-    const captureEnd = (session: LiveSession, origin: Origin) => {
-      const turn = session.ingest.currentTurn();
-      if (!turn) return Effect.void;
-      const { threadId, workspace } = session;
-      const assistantMessageId = session.ingest.assistantMessageId();
-      return checkpoints
-        .captureEnd(
-          { threadId, workspace, assistantMessageId, turnId: turn.turnId, turnCount: turn.turnCount },
-          origin,
-        )
-        .pipe(Effect.catchTag("CommandRejected", ignoreRejected));
-    };
-
-    const settleTurn = (session: LiveSession) => {
-      const ended = session.turnEnded;
-      session.turnEnded = undefined;
-      return ended ? Deferred.succeed(ended, undefined) : Effect.void;
-    };
-
-    /** The process is gone, for whatever reason: what was open in it ends, in one commit. */
-    const finishSession = Effect.fnUntraced(function* (session: LiveSession, exited: SessionEnding) {
-      const { threadId, ingest } = session;
-      session.ending ??= exited;
-      const { ending } = session;
-      const origin = yield* ingest.origin();
-      yield* Effect.retry(captureEnd(session, origin), untilStored);
-      const turnId = ingest.currentTurn()?.turnId;
-      ingest.endTurn();
-      yield* engine
-        .dispatch(
-          {
-            type: "thread.session.end",
-            commandId: commandIdFrom("session-end", threadId, ingest.instance, turnId ?? ""),
-            threadId,
-            ...ending,
-          },
-          { ...origin, actor: "server" },
-        )
-        .pipe(Effect.retry(untilStored), Effect.catchTag("CommandRejected", ignoreRejected));
-      yield* setRuntimeStatus(session, ending.status === "error" ? "error" : "stopped");
-      yield* settleTurn(session);
-    });
+    /** Threads for whose next turn a session is wanted now. */
+    const wanted = new Set<ThreadId>();
+    const starts = new Map<
+      ThreadId,
+      { readonly turnId: TurnId; readonly fiber: Fiber.Fiber<LiveSession, SessionFailure> }
+    >();
+    const inTurn = yield* makeStartTurns;
 
     /** Only now may another session of the thread start: the end of this one must not end that one's turn. */
     const forget = (session: LiveSession) =>
@@ -195,7 +133,7 @@ function make() {
           Effect.gen(function* () {
             yield* session.ingest.take(event);
             // A session that is being ended takes its turn with it, and starts no queued one.
-            if (event.type === "turn.completed" && !session.ending) yield* finishTurn(session, event);
+            if (event.type === "turn.completed" && !session.ending) yield* finish.turn(session, event);
             if (event.type === "session.exited") last = exitOf(event);
           }),
         ),
@@ -203,7 +141,7 @@ function make() {
         Effect.catchCause((cause) =>
           Effect.logError(`The session of thread ${session.threadId} ended on an error`, cause),
         ),
-        Effect.andThen(Effect.suspend(() => finishSession(session, last))),
+        Effect.andThen(Effect.suspend(() => finish.session(session, last))),
         Effect.catchCause((cause) =>
           Effect.logError(`The end of the session of thread ${session.threadId} was not stored`, cause),
         ),
@@ -214,20 +152,40 @@ function make() {
 
     const end = Effect.fn("AgentSessions.end")(function* (threadId: ThreadId, ending: SessionEnding) {
       const start = starts.get(threadId);
-      if (start) yield* Fiber.interrupt(start);
+      if (start) yield* Fiber.interrupt(start.fiber);
       const session = sessions.get(threadId);
       if (!session) return false;
-      session.ending ??= ending;
+      // What a person wants goes before what the server wanted for them.
+      if (!session.ending || ending.waiting === "withdraw") session.ending = ending;
       // Closing the scope ends the process; its last event is `session.exited`, and `run` does the rest.
       yield* Scope.close(session.scope, Exit.void);
       yield* Deferred.await(session.closed);
-      return true;
+      return session.recorded === ending;
+    });
+
+    /**
+     * Looks now and then, so that it costs nothing for each event, whether the session is heard of. Whether it is idle is
+     * seen and decided in one step; it is closed by another fiber, since this one ends with it.
+     */
+    const watch = (session: LiveSession) =>
+      Effect.gen(function* () {
+        yield* Effect.sleep(Duration.millis(Math.min(stallAfter, idleAfter) / 4));
+        yield* session.ingest.checkStall(stallAfter);
+        const { threadId, ingest } = session;
+        if (wanted.has(threadId) || session.ending || ingest.idleFor() < idleAfter) return;
+        session.ending = idle;
+        yield* Effect.forkDetach(end(threadId, idle));
+      }).pipe(Effect.forever, Effect.forkIn(session.scope));
+
+    /** A change of mode while the agent started found no session to tell. */
+    const applyNewMode = Effect.fnUntraced(function* (session: LiveSession, mode: RuntimeMode) {
+      const now = yield* queries.thread(session.threadId);
+      if (now && now.runtimeMode !== mode) yield* session.agent.setRuntimeMode(now.runtimeMode);
     });
 
     const start = Effect.fn("AgentSessions.start")(function* (
       thread: ThreadSummary,
-      model: ModelSelection,
-      workspace: string,
+      { turnId, model, workspace }: SessionWish,
       origin: Origin,
     ) {
       const { threadId } = thread;
@@ -235,13 +193,19 @@ function make() {
       const scope = yield* Scope.make();
       const key = origin.causationEventId ?? threadId;
       yield* record.starting(threadId, model, key, origin);
-      const previous = yield* runtime.latest(threadId);
-      const resume = previous?.providerName === model.provider ? previous.resumeCursor : null;
-      const input = { cwd: workspace, runtimeMode: thread.runtimeMode, model };
-      const startAgent = providers.start({ ...input, ...(resume !== null && { resume }) }).pipe(
-        Scope.provide(scope),
-        Effect.tapError((error) => record.failed(threadId, model, key, origin, error)),
-      );
+      const resumed = yield* resumePoint(thread, model.provider);
+      const startAgent = providers
+        .start({
+          cwd: workspace,
+          runtimeMode: thread.runtimeMode,
+          model,
+          ...(resumed && { resume: resumed.cursor }),
+          ...(resumed?.fork && { fork: true }),
+        })
+        .pipe(
+          Scope.provide(scope),
+          Effect.tapError((error) => record.failed(threadId, model, key, origin, error)),
+        );
       const started = yield* Deferred.make<SessionStarted>();
       // From its process's start until somebody waits for its end, it must not be lost to an interrupt.
       const session = yield* Effect.uninterruptibleMask((restore) =>
@@ -263,13 +227,19 @@ function make() {
           });
           const live: LiveSession = {
             threadId,
+            startedFor: turnId,
             providerName: model.provider,
             model,
             workspace,
             agent,
             ingest,
+            beginning: yield* Semaphore.make(1),
             turnEnded: undefined,
+            completing: false,
             ending: undefined,
+            recorded: undefined,
+            fresh: true,
+            resumed,
             scope,
             closed: yield* Deferred.make<void>(),
           };
@@ -279,28 +249,39 @@ function make() {
           return live;
         }),
       );
-      yield* record.ready({ session, started, previous, key, origin }).pipe(
-        // A process that nobody knows of would outlive a crash.
-        Effect.tapError(() => {
-          session.ending ??= notRecorded;
+      yield* record.ready(session, started).pipe(
+        Effect.andThen(applyNewMode(session, thread.runtimeMode)),
+        // A process that nobody knows of would outlive a crash, and one in another mode would do what nobody allowed.
+        Effect.tapError((error) => {
+          session.ending ??= cutShort(error.message);
           return Effect.andThen(Scope.close(scope, Exit.void), Deferred.await(session.closed));
         }),
       );
+      yield* watch(session);
       return session;
+    });
+
+    /** Its turn ended before it began, and an agent that does not come up would keep the next one waiting. */
+    const endStart = Effect.fnUntraced(function* (threadId: ThreadId, turnId: TurnId) {
+      const recorded = yield* end(threadId, notNeeded);
+      if (!recorded && !starts.has(threadId) && !sessions.has(threadId)) {
+        const commandId = commandIdFrom("start-stopped", turnId);
+        yield* engine
+          .dispatch(
+            { type: "thread.session.end", commandId, threadId, ...notNeeded },
+            { actor: "server", causationEventId: null, correlationId: commandOfTurn(turnId), metadata: {} },
+          )
+          .pipe(Effect.catchTag("CommandRejected", (rejected) => Effect.logDebug(rejected.message)));
+      }
+      return true;
     });
 
     yield* Effect.addFinalizer(() =>
       Effect.forEach(
         [...sessions.values()],
-        (session) =>
-          end(session.threadId, {
-            status: session.ingest.currentTurn() ? "interrupted" : "stopped",
-            turnStatus: "interrupted",
-            reason: "The server stopped.",
-            waiting: "continue",
-          }),
+        (session) => end(session.threadId, serverStopped(session.ingest.currentTurn() !== null)),
         { concurrency: "unbounded", discard: true },
-      ),
+      ).pipe(Effect.interruptible, Effect.timeoutOption(FAREWELL_DEADLINE)),
     );
 
     return AgentSessions.of({
@@ -308,20 +289,21 @@ function make() {
         const session = sessions.get(threadId);
         return session?.ending ? undefined : session;
       },
-      ensure: Effect.fnUntraced(function* (thread, model, workspace, origin) {
+      ensure: Effect.fnUntraced(function* (thread, wish, origin) {
+        const { turnId, model, workspace } = wish;
+        yield* Effect.acquireRelease(
+          Effect.sync(() => wanted.add(thread.threadId)),
+          () => Effect.sync(() => wanted.delete(thread.threadId)),
+        );
+        const known = sessions.get(thread.threadId);
+        // It takes no prompt any more; its end is on its way into the log.
+        if (known?.agent.gone) yield* Deferred.await(known.closed);
         const live = sessions.get(thread.threadId);
         if (live && live.providerName === model.provider && live.workspace === workspace && !live.ending)
           return live;
-        yield* end(thread.threadId, {
-          status: "stopped",
-          turnStatus: "interrupted",
-          reason: null,
-          waiting: "continue",
-        });
-        const fiber = yield* Effect.forkDetach(
-          starting.withPermits(1)(start(thread, model, workspace, origin)),
-        );
-        starts.set(thread.threadId, fiber);
+        yield* end(thread.threadId, replaced);
+        const fiber = yield* Effect.forkDetach(inTurn(start(thread, wish, origin)));
+        starts.set(thread.threadId, { turnId, fiber });
         const exit = yield* Fiber.await(fiber).pipe(
           Effect.onInterrupt(() => Fiber.interrupt(fiber)),
           Effect.ensuring(Effect.sync(() => starts.delete(thread.threadId))),
@@ -333,43 +315,55 @@ function make() {
       }),
       begin: Effect.fn("AgentSessions.begin")(function* (session, { turnId, turnCount }, prompt, origin) {
         const commandId = commandIdFrom("turn-begin", turnId);
-        yield* engine.dispatch(
-          { type: "thread.turn.begin", commandId, threadId: session.threadId, turnId },
-          origin,
-        );
-        session.turnEnded = yield* Deferred.make<void>();
-        session.ingest.beginTurn({
-          turnId,
-          turnCount,
-          startedEventId: turnStartedEventId(turnId),
-          correlationId: origin.correlationId,
-        });
+        yield* engine
+          .dispatch({ type: "thread.turn.begin", commandId, threadId: session.threadId, turnId }, origin)
+          .pipe(
+            Effect.andThen(
+              Effect.sync(() => {
+                session.turnEnded = Deferred.makeUnsafe<void>();
+                session.ingest.beginTurn({
+                  turnId,
+                  turnCount,
+                  startedEventId: turnStartedEventId(turnId),
+                  correlationId: origin.correlationId,
+                });
+              }),
+            ),
+            session.beginning.withPermits(1),
+            // The turn was withdrawn while its session started, by a stop that found no process to end.
+            Effect.tapErrorTag("CommandRejected", () =>
+              session.startedFor === turnId ? end(session.threadId, notNeeded) : Effect.void,
+            ),
+          );
         const { model = session.model, ...words } = prompt;
         const changed = JSON.stringify(model) !== JSON.stringify(session.model);
         session.model = model;
         yield* session.agent.prompt({ ...words, ...(changed && { model }) }).pipe(
           Effect.onError(() => {
             session.ingest.endTurn();
-            return settleTurn(session);
+            return finish.settleTurn(session);
           }),
         );
+        session.fresh = false;
+        // Not before: a session that was told nothing has nothing to go on with.
+        yield* finish.rememberCursor(session);
       }),
-      interrupt: Effect.fn("AgentSessions.interrupt")(function* (session, turnId) {
-        const ended = session.turnEnded;
-        if (!ended || session.ingest.currentTurn()?.turnId !== turnId) return;
-        const converged = yield* session.agent.interrupt.pipe(
+      interrupt: Effect.fn("AgentSessions.interrupt")(function* (threadId, turnId) {
+        if (starts.get(threadId)?.turnId === turnId) return yield* endStart(threadId, turnId);
+        const session = sessions.get(threadId);
+        if (!session) return false;
+        const ended = yield* session.beginning.withPermits(1)(Effect.sync(() => session.turnEnded));
+        if (!ended || session.ingest.currentTurn()?.turnId !== turnId) return false;
+        const asked = session.agent.interrupt.pipe(
           Effect.andThen(Deferred.await(ended)),
-          Effect.as(true),
-          Effect.catchTag("ProviderError", () => Effect.succeed(false)),
-          Effect.timeoutOrElse({ duration: INTERRUPT_DEADLINE, orElse: () => Effect.succeed(false) }),
+          Effect.catchTag("ProviderError", (error) => Effect.logDebug(error.message)),
+          Effect.timeoutOption(INTERRUPT_DEADLINE),
         );
-        if (converged) return;
-        yield* end(session.threadId, {
-          status: "interrupted",
-          turnStatus: "interrupted",
-          reason: "The agent did not stop when asked; its process was ended.",
-          waiting: "continue",
-        });
+        if (!session.ending) yield* asked;
+        // An agent that has ended its turn, late or not, goes on.
+        if (session.completing) yield* Deferred.await(ended);
+        else if (session.turnEnded === ended) yield* end(threadId, unheeded);
+        return true;
       }),
       end,
     });
@@ -379,6 +373,3 @@ function make() {
 /** The event that everything in the turn is caused by. */
 export const turnStartedEventId = (turnId: TurnId): EventId =>
   EventId.make(`${commandIdFrom("turn-begin", turnId)}#1`);
-
-const ignoreRejected = (rejected: { readonly message: string }) =>
-  Effect.logDebug(`The thread took it no more: ${rejected.message}`);

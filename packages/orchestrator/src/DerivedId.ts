@@ -14,5 +14,18 @@ export const commandIdFrom = (prefix: string, ...parts: ReadonlyArray<string | n
 export const messageIdFrom = (...parts: ReadonlyArray<string | number>): MessageId =>
   MessageId.make(derive("message", parts));
 
+/** A UUID, as agents want one for what they are given: in the form of version 5, but by SHA-256. */
+export const promptIdFrom = (messageId: MessageId): string => {
+  const hex = createHash("sha256").update(`heddle prompt ${messageId}`).digest("hex");
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `5${hex.slice(13, 16)}`,
+    variant + hex.slice(17, 20),
+    hex.slice(20, 32),
+  ].join("-");
+};
+
 export const requestIdFrom = (...parts: ReadonlyArray<string | number>): ApprovalRequestId =>
   ApprovalRequestId.make(derive("request", parts));

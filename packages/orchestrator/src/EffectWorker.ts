@@ -4,7 +4,19 @@
  */
 import type { ThreadId } from "@heddle/contracts/Ids";
 import { type ClaimedEffect, Effects } from "@heddle/event-store/Effects";
-import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Schedule } from "effect";
+import {
+  Cause,
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Option,
+  Random,
+  Schedule,
+} from "effect";
 import { commandIdFrom } from "./DerivedId.ts";
 import { EffectSignal } from "./EffectSignal.ts";
 import { Engine } from "./Engine.ts";
@@ -12,7 +24,8 @@ import type { Origin } from "./GroupWriter.ts";
 import { Reactions } from "./Reactions.ts";
 
 const MAX_ATTEMPTS = 5;
-const LEASE_MILLIS = 10 * 60_000;
+/** A worker that has not renewed its leases for so long is taken for dead. */
+export const LEASE_MILLIS = 60_000;
 const CLAIM_LIMIT = 64;
 const FIRST_RETRY_MILLIS = 500;
 
@@ -27,14 +40,19 @@ export class EffectWorker extends Context.Service<EffectWorker, { readonly owner
       const signal = yield* EffectSignal;
       const reactions = yield* Reactions;
       const engine = yield* Engine;
-      const owner = `pid:${process.pid}`;
-      const carriedOut = new Set<number>();
+      const scope = yield* Effect.scope;
+      // Pids come back, and are the same in two containers.
+      const owner = `pid:${process.pid}/${(yield* Random.nextIntBetween(0, 2 ** 52)).toString(36)}`;
+      const carriedOut = new Map<number, Fiber.Fiber<void> | undefined>();
+      let renewing = false;
       /** A claim failed, and may have stood all the same. */
       let claimLost = false;
 
       const giveUp = Effect.fnUntraced(function* (effect: ClaimedEffect, reason: string) {
+        const kept = yield* effects.renew({ owner, leaseMillis: LEASE_MILLIS });
+        if (!kept.has(effect.effectId)) return;
         yield* reactions.abandon(effect, originOf(effect), reason);
-        yield* effects.bury(effect.effectId, reason);
+        yield* effects.bury(effect, reason);
         const threadId = threadOf(effect);
         if (threadId === undefined) return;
         yield* engine
@@ -55,13 +73,13 @@ export class EffectWorker extends Context.Service<EffectWorker, { readonly owner
       });
 
       const settle = (effect: ClaimedEffect, exit: Exit.Exit<string, unknown>) => {
-        if (Exit.isSuccess(exit)) return effects.complete(effect.effectId, exit.value);
+        if (Exit.isSuccess(exit)) return effects.complete(effect, exit.value);
         // The server stops: the claim is given back at the next start.
         if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void;
         const reason = reasonOf(exit.cause);
         if (effect.attempts >= MAX_ATTEMPTS) return giveUp(effect, reason);
         return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          effects.retry(effect.effectId, now + FIRST_RETRY_MILLIS * 2 ** (effect.attempts - 1), reason),
+          effects.retry(effect, now + FIRST_RETRY_MILLIS * 2 ** (effect.attempts - 1), reason),
         );
       };
 
@@ -89,22 +107,55 @@ export class EffectWorker extends Context.Service<EffectWorker, { readonly owner
           Effect.withSpan("EffectWorker.carryOut", { attributes: { kind: effect.kind, lane: effect.lane } }),
         );
 
+      /** As long as anything is carried out. What went to another all the same is his: it is not gone on with here. */
+      const keepLeases: Effect.Effect<void> = Effect.gen(function* () {
+        while (carriedOut.size > 0) {
+          yield* Effect.sleep(LEASE_MILLIS / 3);
+          const mine = new Map(carriedOut);
+          const kept = yield* effects.renew({ owner, leaseMillis: LEASE_MILLIS }).pipe(
+            Effect.tapError((error) => Effect.logError("Leases of effects could not be renewed", error)),
+            Effect.option,
+          );
+          if (Option.isNone(kept)) continue;
+          for (const [effectId, fiber] of mine) {
+            if (!fiber || kept.value.has(effectId) || carriedOut.get(effectId) !== fiber) continue;
+            yield* Effect.logWarning(
+              `Effect ${effectId} went to another worker, since its lease had expired.`,
+            );
+            yield* Effect.forkIn(Fiber.interrupt(fiber), scope);
+          }
+        }
+      }).pipe(
+        Effect.ensuring(
+          Effect.sync(() => {
+            renewing = false;
+          }),
+        ),
+      );
+
+      const begin = (effect: ClaimedEffect) =>
+        Effect.gen(function* () {
+          carriedOut.set(effect.effectId, undefined);
+          const fiber = yield* Effect.forkIn(carryOut(effect), scope);
+          if (carriedOut.has(effect.effectId)) carriedOut.set(effect.effectId, fiber);
+          if (renewing) return;
+          renewing = true;
+          yield* Effect.forkIn(keepLeases, scope);
+        });
+
       const waitForWork = Effect.gen(function* () {
-        const due = yield* effects.nextDue;
+        const due = yield* effects.nextDue(owner);
         if (due === null) return yield* signal.wait;
         const now = yield* Clock.currentTimeMillis;
         yield* Effect.raceFirst(signal.wait, Effect.sleep(Duration.millis(Math.max(due - now, 1))));
       });
 
       const work = Effect.gen(function* () {
-        if (claimLost) yield* effects.releaseLost([...carriedOut]);
+        if (claimLost) yield* effects.releaseLost(owner, [...carriedOut.keys()]);
         claimLost = true;
         const claimed = yield* effects.claim({ owner, leaseMillis: LEASE_MILLIS, limit: CLAIM_LIMIT });
         claimLost = false;
-        for (const effect of claimed) {
-          carriedOut.add(effect.effectId);
-          yield* Effect.forkScoped(carryOut(effect));
-        }
+        for (const effect of claimed) yield* begin(effect);
         if (claimed.length === 0) yield* waitForWork;
       }).pipe(
         Effect.tapError((error) => Effect.logError("Effects could not be claimed; trying again", error)),

@@ -1,5 +1,6 @@
 /** What is done for each kind of reaction. A crash may have cut the first try short: each may be done again. */
 import { CheckpointStore } from "@heddle/checkpoints/CheckpointStore";
+import { Worktrees } from "@heddle/checkpoints/Worktrees";
 import { CommandRejected } from "@heddle/contracts/Errors";
 import type { ApprovalRequestId, ThreadId } from "@heddle/contracts/Ids";
 import type { RequestOutcome } from "@heddle/contracts/Model";
@@ -11,10 +12,14 @@ import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
 import { Queries } from "@heddle/projections/Queries";
 import type { ProviderError } from "@heddle/providers/shared/Provider";
 import { Context, Effect, Layer, Schema } from "effect";
-import { AgentSessions, type LiveSession } from "./AgentSessions.ts";
+import { AgentSessions } from "./AgentSessions.ts";
 import { commandIdFrom, messageIdFrom } from "./DerivedId.ts";
 import { Engine } from "./Engine.ts";
 import type { CommandError, Origin } from "./GroupWriter.ts";
+import { makeGiveUp } from "./GivenUp.ts";
+import type { LiveSession } from "./LiveSession.ts";
+import { stoppedByPerson } from "./SessionEnding.ts";
+import { threadWorktree } from "./ThreadWorktree.ts";
 import { TurnStarter } from "./TurnStarter.ts";
 import { resolveWorkspace } from "./Workspace.ts";
 
@@ -51,6 +56,7 @@ export class Reactions extends Context.Service<
       const checkpoints = yield* CheckpointStore;
       const blobs = yield* DiffBlobs;
       const runtime = yield* SessionRuntime;
+      const worktree = threadWorktree(engine, yield* Worktrees);
 
       const threadAndProject = Effect.fnUntraced(function* (threadId: ThreadId) {
         const thread = yield* queries.thread(threadId);
@@ -60,7 +66,7 @@ export class Reactions extends Context.Service<
         return { thread, project };
       });
 
-      /** Where the thread's refs are kept; undefined when the folder itself is gone. */
+      /** The folder that the thread's checkpoints are of, also where it is gone. */
       const workspaceOf = ({
         thread,
         project,
@@ -69,7 +75,9 @@ export class Reactions extends Context.Service<
         readonly project: Project;
       }) =>
         resolveWorkspace(project, thread.worktreePath).pipe(
-          Effect.catchTag("WorkspaceUnavailable", () => Effect.succeed(undefined)),
+          Effect.catchTag("WorkspaceUnavailable", () =>
+            Effect.succeed(thread.worktreePath ?? project.workspaceRoot),
+          ),
         );
 
       const revert = Effect.fnUntraced(function* (
@@ -132,6 +140,29 @@ export class Reactions extends Context.Service<
           return `failed: ${reason}`;
         });
 
+      const sayNoWorktree = (threadId: ThreadId, origin: Origin, reason: string) =>
+        engine
+          .dispatch(
+            {
+              type: "thread.activity.append",
+              commandId: commandIdFrom("worktree-failed-activity", origin.causationEventId ?? threadId),
+              threadId,
+              turnId: null,
+              tone: "error",
+              kind: "worktree.failed",
+              summary: "The worktree could not be made; the next turn tries once more",
+              detail: { reason },
+            },
+            origin,
+          )
+          .pipe(
+            // Said before a crash, in other words; or the thread was deleted.
+            Effect.catchTag(["CommandIdConflict", "CommandRejected"], ({ message }) =>
+              Effect.logDebug(message),
+            ),
+            Effect.as(`failed: ${reason}`),
+          );
+
       /** Gives an agent its answer; where it is gone, the request expires. */
       const answer = Effect.fnUntraced(function* (
         kind: "approval" | "user-input",
@@ -159,11 +190,23 @@ export class Reactions extends Context.Service<
       const handlers: Handlers = {
         "turn.start": (reaction, origin) => starter.start(reaction, origin),
         "turn.steer": ({ threadId }, origin) => starter.steer(threadId, origin),
-        "turn.interrupt": Effect.fnUntraced(function* ({ threadId, turnId }) {
-          const live = sessions.get(threadId);
-          if (!live) return "no session";
-          yield* sessions.interrupt(live, turnId);
-          return "interrupted";
+        "turn.interrupt": Effect.fnUntraced(function* ({ threadId, turnId }, origin) {
+          if (yield* sessions.interrupt(threadId, turnId)) return "interrupted";
+          // The log says that it runs, and no process does: it ends there too.
+          yield* ignoreRejected(
+            engine.dispatch(
+              {
+                type: "thread.turn.complete",
+                commandId: commandIdFrom("interrupt-forced", turnId),
+                threadId,
+                turnId,
+                status: "interrupted",
+                reason: null,
+              },
+              origin,
+            ),
+          );
+          return "no session";
         }),
         "approval.respond": ({ threadId, requestId, decision }, origin) =>
           answer("approval", threadId, requestId, decision, origin, ({ agent }, key) =>
@@ -188,15 +231,12 @@ export class Reactions extends Context.Service<
             ),
           ),
         "session.stop": Effect.fnUntraced(function* ({ threadId }, origin) {
-          const ending = {
-            status: "stopped",
-            turnStatus: "interrupted",
-            reason: "Stopped by a person.",
-            waiting: "withdraw",
-          } as const;
-          if (yield* sessions.end(threadId, ending)) return "stopped";
+          if (yield* sessions.end(threadId, stoppedByPerson)) return "stopped";
           const commandId = commandIdFrom("session-stop", origin.causationEventId ?? threadId);
-          yield* engine.dispatch({ type: "thread.session.end", commandId, threadId, ...ending }, origin);
+          yield* engine.dispatch(
+            { type: "thread.session.end", commandId, threadId, ...stoppedByPerson },
+            origin,
+          );
           return "no session";
         }),
         "thread.copy-history": Effect.fnUntraced(function* ({ threadId }, origin) {
@@ -221,6 +261,17 @@ export class Reactions extends Context.Service<
           }
           return `copied ${history.length} messages`;
         }),
+        "worktree.make": Effect.fnUntraced(function* ({ threadId }, origin) {
+          const { thread, project } = yield* threadAndProject(threadId);
+          if (thread.deletedAt !== null) return "the thread was deleted";
+          return yield* worktree.ensure(thread, project, origin).pipe(
+            Effect.map((path) => (path === null ? "not wanted any more" : `made ${path}`)),
+            Effect.catchTags({
+              WorkspaceUnavailable: ({ message }) => sayNoWorktree(threadId, origin, message),
+              CommandRejected: ({ message }) => Effect.succeed(`not wanted any more: ${message}`),
+            }),
+          );
+        }),
         "thread.clean-up": Effect.fnUntraced(function* ({ threadId }) {
           yield* sessions.end(threadId, {
             status: "stopped",
@@ -228,10 +279,11 @@ export class Reactions extends Context.Service<
             reason: null,
             waiting: "withdraw",
           });
-          const workspace = yield* workspaceOf(yield* threadAndProject(threadId));
-          if (workspace !== undefined) yield* checkpoints.prune({ workspace, threadId });
+          const found = yield* threadAndProject(threadId);
+          yield* checkpoints.prune({ workspace: yield* workspaceOf(found), threadId });
           yield* blobs.dropAfter(threadId, -1);
-          return "cleaned up";
+          const left = yield* worktree.remove(threadId, found.project.workspaceRoot);
+          return ["cleaned up", ...left].join("; ");
         }),
         "project.clean-up": Effect.fnUntraced(function* ({ projectId }, origin) {
           const threadIds = yield* queries.threadsOf(projectId);
@@ -243,15 +295,9 @@ export class Reactions extends Context.Service<
         }),
       };
 
+      const giveUp = makeGiveUp({ engine, sessions, starter, failRevert, sayNoWorktree });
       return Reactions.of({
-        abandon: (effect, origin, reason) => {
-          const reaction = reactionOf(effect);
-          if (reaction.kind === "checkpoint.revert")
-            return failRevert(reaction.threadId, origin, reason).pipe(ignoreRejected);
-          if (reaction.kind === "turn.start")
-            return starter.fail(reaction, origin, reason).pipe(Effect.asVoid);
-          return Effect.void;
-        },
+        abandon: (effect, origin, reason) => giveUp(reactionOf(effect), origin, reason),
         run: (effect, origin) => {
           const reaction = reactionOf(effect);
           const handler = handlers[reaction.kind] as Handler<ReactionKind, never> | undefined;

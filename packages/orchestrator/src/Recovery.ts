@@ -6,7 +6,7 @@ import type { Turn } from "@heddle/contracts/ReadModel";
 import { commandOfTurn } from "@heddle/domain/Thread";
 import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
 import { Queries, type UnsettledThread } from "@heddle/projections/Queries";
-import { endProcessesMarked } from "@heddle/providers/shared/ProcessTree";
+import { endProcessesMarked, endProcessesOf } from "@heddle/providers/shared/ProcessTree";
 import { Clock, Effect, Option, Schema } from "effect";
 import { turnStartedEventId } from "./AgentSessions.ts";
 import type { Origin } from "./GroupWriter.ts";
@@ -25,11 +25,17 @@ const originOf = (turn: Turn | null): Origin => ({
 
 const REASON = "The server stopped while this ran.";
 
+export interface RecoveryOptions {
+  /** What this server's agents bear. An agent that came up right before a crash is written down nowhere else. */
+  readonly owner?: string;
+}
+
 /** Settles every thread that claims to be alive, and gives how many there were. */
-export const recover = Effect.fn("recover")(function* () {
+export const recover = Effect.fn("recover")(function* ({ owner }: RecoveryOptions = {}) {
   const queries = yield* Queries;
   const runtime = yield* SessionRuntime;
   const startedAt = yield* Clock.currentTimeMillis;
+  if (owner !== undefined) yield* sayEnded(yield* endProcessesOf(owner));
   for (const { providerSessionId, runtimePayload } of yield* runtime.alive) {
     yield* reap(runtimePayload);
     yield* runtime.setStatus(providerSessionId, "stopped");
@@ -49,9 +55,11 @@ export const recover = Effect.fn("recover")(function* () {
 const reap = Effect.fnUntraced(function* (runtimePayload: Schema.Json) {
   const { mark } = decodePayload(runtimePayload).pipe(Option.getOrElse(() => ({ mark: undefined })));
   if (mark === undefined) return;
-  const ended = yield* endProcessesMarked(mark);
-  if (ended > 0) yield* Effect.logInfo(`Ended ${ended} processes of an agent that the last run had left.`);
+  yield* sayEnded(yield* endProcessesMarked(mark));
 });
+
+const sayEnded = (count: number) =>
+  count > 0 ? Effect.logInfo(`Ended ${count} processes of agents that the last run had left.`) : Effect.void;
 
 const decodePayload = Schema.decodeUnknownOption(Schema.Struct({ mark: Schema.optionalKey(Schema.String) }));
 

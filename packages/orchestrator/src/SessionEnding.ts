@@ -1,6 +1,6 @@
 /** What a session's beginning and end mean to its thread. */
 import type { SessionState } from "@heddle/contracts/Events";
-import type { ModelSelection, TurnOutcome } from "@heddle/contracts/Model";
+import type { ModelSelection, RuntimeMode, TurnOutcome } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import { ProviderError } from "@heddle/providers/shared/Provider";
 
@@ -21,13 +21,55 @@ export const diedAtOnce = (provider: string): ProviderError =>
     message: `${provider} ended before its session began; the session's last error says more.`,
   });
 
-/** The database did not take the session: it is ended, and started again with the next try. */
-export const notRecorded: SessionEnding = {
+/** It could not be stored, or not be set up: it is ended, and started again with the next try. */
+export const cutShort = (reason: string): SessionEnding => ({
   status: "error",
   turnStatus: "error",
-  reason: "The session could not be stored.",
+  reason: `The session could not begin: ${reason}`,
+  waiting: "continue",
+});
+
+/** Another agent, or another folder, takes its place; or what it remembers is undone. */
+export const replaced: SessionEnding = {
+  status: "stopped",
+  turnStatus: "interrupted",
+  reason: null,
   waiting: "continue",
 };
+
+export const stoppedByPerson: SessionEnding = {
+  status: "stopped",
+  turnStatus: "interrupted",
+  reason: "Stopped by a person.",
+  waiting: "withdraw",
+};
+
+/** It was interrupted before it had a turn: the next one starts another. */
+export const notNeeded: SessionEnding = replaced;
+
+export const modeRefused = (mode: RuntimeMode, reason: string): SessionEnding => ({
+  status: "stopped",
+  turnStatus: "interrupted",
+  reason: `The agent did not take the mode ${mode}, and its session was ended; the next turn starts in it. ${reason}`,
+  waiting: "continue",
+});
+
+/** Nobody wanted anything of it for long. */
+export const idle: SessionEnding = replaced;
+
+export const unheeded: SessionEnding = {
+  status: "interrupted",
+  turnStatus: "interrupted",
+  reason: "The agent did not stop when asked; its process was ended.",
+  waiting: "continue",
+};
+
+export const serverStopped = (inTurn: boolean): SessionEnding => ({
+  status: inTurn ? "interrupted" : "stopped",
+  turnStatus: "interrupted",
+  reason: "The server stopped.",
+  waiting: "continue",
+});
 
 /** The session as the thread shows it, without a turn. */
 export const stateOf = (

@@ -1,4 +1,5 @@
 /** Takes a turn that was asked for to its agent: folder, checkpoint, session, and the prompt. */
+import { Worktrees } from "@heddle/checkpoints/Worktrees";
 import type { EventEnvelope } from "@heddle/contracts/Events";
 import type { ThreadId } from "@heddle/contracts/Ids";
 import type { Attachment } from "@heddle/contracts/Model";
@@ -8,9 +9,11 @@ import { EventStore } from "@heddle/event-store/EventStore";
 import { Queries } from "@heddle/projections/Queries";
 import { Context, Effect, Layer } from "effect";
 import { AgentSessions, type SessionFailure } from "./AgentSessions.ts";
-import { commandIdFrom } from "./DerivedId.ts";
+import { commandIdFrom, promptIdFrom } from "./DerivedId.ts";
 import { Engine } from "./Engine.ts";
+import { makeTellHistory } from "./FreshSession.ts";
 import type { CommandError, Origin } from "./GroupWriter.ts";
+import { threadWorktree } from "./ThreadWorktree.ts";
 import { TurnCheckpoints } from "./TurnCheckpoints.ts";
 import { resolveWorkspace } from "./Workspace.ts";
 
@@ -52,6 +55,7 @@ export class TurnStarter extends Context.Service<
       const engine = yield* Engine;
       const sessions = yield* AgentSessions;
       const checkpoints = yield* TurnCheckpoints;
+      const worktree = threadWorktree(engine, yield* Worktrees);
 
       /** The request, and the words that it is about: its cause is the message, or the prompt that waited. */
       const promptOf = Effect.fnUntraced(function* (origin: Origin) {
@@ -77,7 +81,10 @@ export class TurnStarter extends Context.Service<
         return { request, text, attachments } satisfies Prompt;
       });
 
+      const tellHistory = makeTellHistory(engine, queries);
+
       const inputOf = ({ request, text, attachments }: Prompt) => ({
+        promptId: promptIdFrom(request.payload.messageId),
         text,
         attachments,
         ...(request.payload.effort !== undefined && { effort: request.payload.effort }),
@@ -88,12 +95,15 @@ export class TurnStarter extends Context.Service<
         const thread = yield* queries.thread(threadId);
         const project = thread && (yield* queries.project(thread.projectId));
         if (!prompt || !thread || !project || thread.deletedAt !== null) return "nothing to start";
-        const workspace = yield* resolveWorkspace(project, thread.worktreePath);
+        const worktreePath = yield* worktree.ensure(thread, project, origin);
+        const workspace = yield* resolveWorkspace(project, worktreePath);
         const turnCount = (yield* queries.turnCount(threadId)) + 1;
         const model = prompt.request.payload.model ?? thread.model;
-        const session = yield* sessions.ensure(thread, model, workspace, origin);
+        const session = yield* sessions.ensure(thread, { turnId, model, workspace }, origin);
         yield* checkpoints.captureStart(threadId, turnCount, workspace);
-        yield* sessions.begin(session, { turnId, turnCount }, { ...inputOf(prompt), model }, origin);
+        const text = yield* tellHistory(session, turnId, prompt.text, origin);
+        const input = { ...inputOf(prompt), text, model };
+        yield* sessions.begin(session, { turnId, turnCount }, input, origin);
         return "started";
       });
 
@@ -139,7 +149,7 @@ export class TurnStarter extends Context.Service<
         fail: failTurn,
         start: Effect.fn("TurnStarter.start")(function* (reaction, origin) {
           const fail = (reason: string) => failTurn(reaction, origin, reason);
-          return yield* start(reaction, origin).pipe(
+          return yield* Effect.scoped(start(reaction, origin)).pipe(
             Effect.catchTags({
               // It was interrupted, or its thread was deleted, before it began.
               CommandRejected: () => Effect.succeed("ended before it began"),

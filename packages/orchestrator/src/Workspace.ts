@@ -4,6 +4,7 @@
  */
 import { realpath, stat } from "node:fs/promises";
 import { sep } from "node:path";
+import { folderInWorktree } from "@heddle/checkpoints/WorktreeList";
 import type { Project } from "@heddle/contracts/ReadModel";
 import { Context, Effect, Schema } from "effect";
 
@@ -21,10 +22,24 @@ export const resolveWorkspace = Effect.fn("resolveWorkspace")(function* (
   if (worktreePath === null) return root;
   const worktree = yield* realFolder(worktreePath);
   if (worktree === root || worktree.startsWith(root + sep)) return worktree;
-  return yield* new WorkspaceUnavailable({
-    path: worktreePath,
-    message: `The worktree ${worktreePath} is not inside the project's folder ${project.workspaceRoot}.`,
+  const find = yield* FolderInWorktree;
+  return (yield* find(root, worktree)) ?? (yield* elsewhere(project.workspaceRoot, worktreePath));
+});
+
+const elsewhere = (root: string, path: string) =>
+  new WorkspaceUnavailable({
+    path,
+    message: `${path} is neither inside the project's folder ${root} nor in a worktree of its repository (\`git worktree list\` names those).`,
   });
+
+/** The folder to work in where the second path is in a worktree of the repository of the first. By default git is asked. */
+export const FolderInWorktree = Context.Reference<
+  (root: string, path: string) => Effect.Effect<string | undefined, WorkspaceUnavailable>
+>("heddle/orchestrator/FolderInWorktree", {
+  defaultValue: () => (root, path) =>
+    folderInWorktree(root, path).pipe(
+      Effect.mapError(({ message }) => new WorkspaceUnavailable({ path, message })),
+    ),
 });
 
 /** Follows links to the folder that is meant, or gives undefined for what is none. By default the file system is asked. */

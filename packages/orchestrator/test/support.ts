@@ -52,12 +52,20 @@ export const createThread = (
   createdAt: AT,
 });
 
-export const startTurn = (threadId: string, messageId: string, text = "hello"): ClientCommandInput => ({
+type TurnStart = Extract<ClientCommandInput, { type: "thread.turn.start" }>;
+
+export const startTurn = (
+  threadId: string,
+  messageId: string,
+  text = "hello",
+  more: Partial<Pick<TurnStart, "model" | "dispatchMode">> = {},
+): ClientCommandInput => ({
   type: "thread.turn.start",
   commandId: `start-${messageId}`,
   threadId,
   message: { messageId, role: "user", text, attachments: [] },
   createdAt: AT,
+  ...more,
 });
 
 export const rename = (threadId: string, title: string): ClientCommandInput => ({

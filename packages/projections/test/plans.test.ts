@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest";
-import { ProjectId, ThreadId } from "@heddle/contracts/Ids";
+import { ProjectId, ThreadId, TurnId } from "@heddle/contracts/Ids";
 import { aThread, done, running, threadCreated } from "@heddle/domain/testing/support";
 import { type Plan, plansOf, scans } from "@heddle/event-store/testing/Plans";
 import { Effect } from "effect";
@@ -27,6 +27,9 @@ const OF_ONE: Readonly<Record<string, Call>> = {
   thread: Effect.flatMap(Queries, (queries) => queries.thread(t1)),
   turnCount: Effect.flatMap(Queries, (queries) => queries.turnCount(t1)),
   history: Effect.flatMap(Queries, (queries) => queries.history(t1, 1)),
+  saidBefore: Effect.flatMap(Queries, (queries) =>
+    queries.saidBefore({ threadId: t1, turnId: TurnId.make("turn"), limit: 10, characters: 100 }),
+  ),
   threadsOf: Effect.flatMap(Queries, (queries) => queries.threadsOf(ProjectId.make("p1"))),
   project: Effect.flatMap(Queries, (queries) => queries.project(ProjectId.make("p1"))),
 };
