@@ -111,7 +111,7 @@ describe("an agent that", () => {
     // A turn that never began has no row; its end is in the log, and the session tells.
     const { session } = await threadOf(client);
     assert.equal(session.status, "error");
-    assert.include(session.lastError, "demo");
+    assert.include(session.lastError, "heddle agents list");
     await createProject(client, "p2", "/nowhere/at/all");
     await createThread(client, "t2", "p2");
     await client.dispatch(prompt("t2", "m2", "hello"));
