@@ -78,18 +78,25 @@ export const remove = Command.make(
     connected((client) =>
       Effect.gen(function* () {
         const output = yield* Output;
-        const { threadId, title } = (yield* findThread(client, thread)).thread;
-        yield* confirm(`Delete thread “${cleanLine(title)}” (${threadId}) for good? The files stay.`, yes);
+        const { threadId, title, worktree } = (yield* findThread(client, thread)).thread;
+        const own = worktree?.state === "made";
+        const stays = own ? "Its worktree goes, unless work in it is nowhere else." : "The files stay.";
+        yield* confirm(`Delete thread “${cleanLine(title)}” (${threadId}) for good? ${stays}`, yes);
         const { sequence } = yield* dispatch(client, {
           type: "thread.delete",
           commandId: newCommandId(),
           threadId,
         });
         if (output.json) return yield* output.printJson({ threadId, sequence });
-        yield* output.print(`${green("✓")} ${threadId} was deleted; the files are as they were.\n`);
+        const files = own
+          ? "its worktree goes with it, unless work in it is nowhere else"
+          : "the files are as they were";
+        yield* output.print(`${green("✓")} ${threadId} was deleted; ${files}.\n`);
       }),
     ),
 ).pipe(
-  Command.withDescription("Delete a thread for good, with its checkpoints; the files stay as they are"),
+  Command.withDescription(
+    "Delete a thread for good, with its checkpoints and a worktree that was made for it, unless work in that is nowhere else; other files stay as they are",
+  ),
   Command.withShortDescription("Delete a thread for good"),
 );
