@@ -25,9 +25,9 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
     case "thread.session.set":
       return accept({ eventType: "thread.session-set", payload: { threadId, session: command.session } });
     case "thread.session.end": {
-      const next = command.waiting === "continue" && !thread.requestedTurn ? thread.queue[0] : undefined;
+      const next = thread.requestedTurn ? undefined : thread.queue[0];
       return accept(
-        ...endings(thread, threadId, now, command.turnStatus, command.reason, command.waiting),
+        ...endings(thread, threadId, now, command.turnStatus, command.reason),
         sessionSet(thread, threadId, command.status, command.status === "error" ? command.reason : null),
         ...(next ? startRequested(threadId, next) : []),
       );

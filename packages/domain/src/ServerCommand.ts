@@ -35,14 +35,13 @@ export interface SessionSet extends Base<"thread.session.set"> {
   readonly session: SessionState;
 }
 
-/** The agent's process is gone, or is to count as gone: its turn and requests end with it, in one commit. */
+/** The agent's process is gone, or is to count as gone: its turn and requests end with it, in one commit. Turns that
+ * have not begun go on in a new session. */
 export interface SessionEnd extends Base<"thread.session.end"> {
   readonly status: "stopped" | "interrupted" | "error";
   /** What a running turn ends as. */
   readonly turnStatus: TurnOutcome;
   readonly reason: string | null;
-  /** Whether turns that have not begun are withdrawn (a person stopped it) or go on in a new session. */
-  readonly waiting: "withdraw" | "continue";
 }
 
 /** The turn is not heard of any more, or, with null, it is heard again. */

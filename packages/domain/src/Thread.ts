@@ -6,7 +6,7 @@ import { TurnId } from "@heddle/contracts/Ids";
 import type { WorktreeRequest } from "@heddle/contracts/Model";
 import { accept, type Decision, reject } from "./Decision.ts";
 import { type ProjectState, requireLiveProject } from "./Project.ts";
-import { endings, sessionAlive, sessionSet, startRequested, turnInProgress } from "./Turn.ts";
+import { endings, sessionAlive, sessionSet, startRequested, turnInProgress, withdrawn } from "./Turn.ts";
 import type { LiveThread, ThreadState } from "./ThreadState.ts";
 
 /** How many prompts may wait for a thread's running turn. */
@@ -33,6 +33,10 @@ export const turnIdFor = (commandId: CommandId): TurnId => TurnId.make(`turn:${c
 /** The command that asked for a turn. */
 export const commandOfTurn = (turnId: TurnId): string => turnId.slice("turn:".length);
 
+/** What a turn that a person stopped says of its end. */
+export const STOPPED = "Stopped by a person.";
+const DELETED = "The thread was deleted.";
+
 export const decideThread = (context: ThreadContext, command: ThreadCommand): Decision => {
   if (command.type === "thread.create" || command.type === "thread.fork") return create(context, command);
   const { thread } = context;
@@ -44,14 +48,8 @@ export const decideThread = (context: ThreadContext, command: ThreadCommand): De
     case "live":
       if (command.type === "thread.delete") {
         return accept(
-          ...endings(
-            thread,
-            command.threadId,
-            context.now,
-            "interrupted",
-            "The thread was deleted.",
-            "withdraw",
-          ),
+          ...endings(thread, command.threadId, context.now, "interrupted", DELETED),
+          ...withdrawn(thread, command.threadId, context.now, DELETED),
           ...(sessionAlive(thread) ? [sessionSet(thread, command.threadId, "stopped", null)] : []),
           { eventType: "thread.deleted", payload: { threadId: command.threadId } },
         );
@@ -239,10 +237,11 @@ const decideLive = (context: ThreadContext, thread: LiveThread, command: LiveCom
     case "thread.session.stop": {
       if (!sessionAlive(thread) && !turnInProgress(thread))
         return reject("no-session", "No agent runs for this thread.");
-      return accept({
-        eventType: "thread.session-stop-requested",
-        payload: { threadId, createdAt: command.createdAt },
-      });
+      return accept(
+        { eventType: "thread.session-stop-requested", payload: { threadId, createdAt: command.createdAt } },
+        // A prompt that is sent behind this one is not meant.
+        ...withdrawn(thread, threadId, context.now, STOPPED),
+      );
     }
   }
 };

@@ -3,7 +3,7 @@ import type { NewEvent, SessionState } from "@heddle/contracts/Events";
 import type { ThreadId } from "@heddle/contracts/Ids";
 import type { SessionStatus, TurnOutcome } from "@heddle/contracts/Model";
 import type { DecidedEvent } from "./Decision.ts";
-import type { LiveThread, QueuedTurn } from "./ThreadState.ts";
+import type { LiveThread, QueuedTurn, RequestedTurn } from "./ThreadState.ts";
 
 export const turnInProgress = (thread: LiveThread): boolean =>
   thread.activeTurn !== null || thread.requestedTurn !== null;
@@ -29,7 +29,7 @@ export const sessionSet = (
   payload: {
     threadId,
     session: {
-      ...(status === "ready" ? heard(thread) : ended(thread)),
+      ...(status === "ready" ? heard(thread) : allowedNothing(thread)),
       status,
       activeTurnId: null,
       lastError,
@@ -37,7 +37,7 @@ export const sessionSet = (
   },
 });
 
-const ended = (thread: LiveThread): SessionState => {
+const allowedNothing = (thread: LiveThread): SessionState => {
   const { accepted: _, ...session } = heard(thread);
   return session;
 };
@@ -99,29 +99,42 @@ const closeMessage = (thread: LiveThread, threadId: ThreadId, now: string): Read
   ];
 };
 
-/** All that ends with a session: its last message, open requests, the turn that runs, and, if withdrawn, those that wait to. */
+/** All that ends with a session: its last message, open requests, and the turn that runs. */
 export const endings = (
   thread: LiveThread,
   threadId: ThreadId,
   now: string,
   status: TurnOutcome,
   reason: string | null,
-  waiting: "withdraw" | "continue",
-): ReadonlyArray<NewEvent> => {
-  const turns =
-    waiting === "withdraw" ? [thread.activeTurn, thread.requestedTurn, ...thread.queue] : [thread.activeTurn];
-  return [
-    ...closeMessage(thread, threadId, now),
-    ...expireRequests(thread, threadId, now),
-    ...turns.flatMap((turn): ReadonlyArray<NewEvent> =>
-      turn === null
-        ? []
-        : [
-            {
-              eventType: "thread.turn-completed",
-              payload: { threadId, turnId: turn.turnId, status, reason, completedAt: now },
-            },
-          ],
-    ),
-  ];
-};
+): ReadonlyArray<NewEvent> => [
+  ...closeMessage(thread, threadId, now),
+  ...expireRequests(thread, threadId, now),
+  ...ended(thread.activeTurn, threadId, now, status, reason),
+];
+
+/** Turns that no agent has yet end here and now. */
+export const withdrawn = (
+  thread: LiveThread,
+  threadId: ThreadId,
+  now: string,
+  reason: string,
+): ReadonlyArray<NewEvent> =>
+  [thread.requestedTurn, ...thread.queue].flatMap((turn) =>
+    ended(turn, threadId, now, "interrupted", reason),
+  );
+
+const ended = (
+  turn: RequestedTurn | null,
+  threadId: ThreadId,
+  now: string,
+  status: TurnOutcome,
+  reason: string | null,
+): ReadonlyArray<NewEvent> =>
+  turn === null
+    ? []
+    : [
+        {
+          eventType: "thread.turn-completed",
+          payload: { threadId, turnId: turn.turnId, status, reason, completedAt: now },
+        },
+      ];

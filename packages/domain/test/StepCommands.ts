@@ -211,7 +211,6 @@ const serverCommand = (
         status: form % 3 > 0 ? "stopped" : "error",
         turnStatus: form % 3 > 0 ? "interrupted" : "error",
         reason: "Over",
-        waiting: form % 2 > 0 ? "withdraw" : "continue",
       };
     case "thread.session.stall":
       return {

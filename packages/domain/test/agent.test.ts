@@ -276,7 +276,6 @@ const SERVER_COMMANDS: ReadonlyArray<ServerInput> = [
     status: "stopped",
     turnStatus: "interrupted",
     reason: null,
-    waiting: "withdraw",
   }),
   server({
     type: "thread.message.assistant.delta",

@@ -118,10 +118,10 @@ describe("whatever people and agents do", () => {
         }
         if (type === "thread.session.end") {
           assert.isNull(thread.status === "live" && thread.activeTurn);
-          if (command.waiting === "withdraw") {
-            assert.isNull(thread.status === "live" && thread.requestedTurn);
-            assert.lengthOf(thread.status === "live" ? thread.queue : [null], 0);
-          }
+        }
+        if (type === "thread.session.stop") {
+          assert.isNull(thread.status === "live" && thread.requestedTurn);
+          assert.lengthOf(thread.status === "live" ? thread.queue : [null], 0);
         }
         if (type === "thread.delete") assert.deepStrictEqual(thread, { status: "deleted" });
       });

@@ -32,7 +32,6 @@ const end = (changed: Partial<SessionEnd>) =>
     status: "stopped",
     turnStatus: "interrupted",
     reason: "Stopped.",
-    waiting: "withdraw",
     ...changed,
   });
 
@@ -57,8 +56,31 @@ describe("thread.session.stop", () => {
     },
   );
 
-  it("asks for the end of a turn that no agent has yet", () => {
-    given(aThread, requested("m1")).when(stop).gives(stopRequested);
+  it("takes back at once what no agent has yet", () => {
+    const reason = "Stopped by a person.";
+    given(aThread, requested("m1"), turnQueued("m2"))
+      .when(stop)
+      .gives(
+        stopRequested,
+        turnCompleted("m1", "interrupted", reason),
+        turnCompleted("m2", "interrupted", reason),
+      );
+    given(aThread, running("m1"), runningSession, turnQueued("m2"))
+      .when(stop)
+      .gives(stopRequested, turnCompleted("m2", "interrupted", reason));
+  });
+
+  it("leaves a prompt that is sent behind it alone: it goes on in the next session", () => {
+    given(aThread, running("m1"), runningSession, stopRequested, turnQueued("m2"))
+      .when(end({}))
+      .gives(
+        turnCompleted("m1", "interrupted", "Stopped."),
+        sessionSet({ ...alive, status: "stopped" }),
+        begins("m2"),
+      );
+    given(aThread, sessionSet({ ...alive, status: "ready" }), stopRequested, requested("m1"))
+      .when(end({}))
+      .gives(sessionSet({ ...alive, status: "stopped" }));
   });
 
   it("is refused where nothing runs: never, or not any more", () => {
@@ -80,32 +102,9 @@ describe("thread.session.end", () => {
     turnQueued("m3"),
   ];
 
-  it("ends requests, the turn and the queue with the session, in one decision", () => {
+  it("ends requests and the turn with the session, and goes on with the queue, in one decision", () => {
     given(busy)
-      .when(end({}))
-      .gives(
-        approvalResolved("r1", "expired"),
-        questionResolved("r2", "expired"),
-        turnCompleted("m1", "interrupted", "Stopped."),
-        turnCompleted("m2", "interrupted", "Stopped."),
-        turnCompleted("m3", "interrupted", "Stopped."),
-        sessionSet({ ...alive, status: "stopped" }),
-      );
-  });
-
-  it("withdraws a turn that was only asked for", () => {
-    given(aThread, requested("m1"), turnQueued("m2"))
-      .when(end({}))
-      .gives(
-        turnCompleted("m1", "interrupted", "Stopped."),
-        turnCompleted("m2", "interrupted", "Stopped."),
-        sessionSet({ status: "stopped" }),
-      );
-  });
-
-  it("goes on with the queue where the session ended by itself, due to the prompt that waited", () => {
-    given(busy)
-      .when(end({ status: "error", turnStatus: "error", reason: "The agent crashed.", waiting: "continue" }))
+      .when(end({ status: "error", turnStatus: "error", reason: "The agent crashed." }))
       .gives(
         approvalResolved("r1", "expired"),
         questionResolved("r2", "expired"),
@@ -117,7 +116,7 @@ describe("thread.session.end", () => {
 
   it("leaves a turn that was asked for, and all behind it, to the next session", () => {
     given(aThread, requested("m1"), turnQueued("m2"), sessionSet({ ...alive, status: "starting" }))
-      .when(end({ status: "error", turnStatus: "error", reason: "The agent crashed.", waiting: "continue" }))
+      .when(end({ status: "error", turnStatus: "error", reason: "The agent crashed." }))
       .gives(sessionSet({ ...alive, status: "error", lastError: "The agent crashed." }));
   });
 

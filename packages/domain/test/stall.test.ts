@@ -80,7 +80,6 @@ describe("what a person accepts for the session", () => {
           status: "stopped",
           turnStatus: "interrupted",
           reason: null,
-          waiting: "continue",
         }),
       )
       .gives(turnCompleted("m1", "interrupted"), sessionSet({ status: "stopped" }));

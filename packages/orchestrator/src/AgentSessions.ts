@@ -38,6 +38,7 @@ import {
   replaced,
   serverStopped,
   type SessionEnding,
+  stoppedByPerson,
   stoppedWhileStarting,
   unheeded,
 } from "./SessionEnding.ts";
@@ -156,7 +157,7 @@ function make() {
       const session = sessions.get(threadId);
       if (!session) return false;
       // What a person wants goes before what the server wanted for them.
-      if (!session.ending || ending.waiting === "withdraw") session.ending = ending;
+      if (!session.ending || ending === stoppedByPerson) session.ending = ending;
       // Closing the scope ends the process; its last event is `session.exited`, and `run` does the rest.
       yield* Scope.close(session.scope, Exit.void);
       yield* Deferred.await(session.closed);

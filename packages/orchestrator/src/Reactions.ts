@@ -90,7 +90,6 @@ export class Reactions extends Context.Service<
           status: "stopped",
           turnStatus: "interrupted",
           reason: null,
-          waiting: "continue",
         });
         const workspace = yield* resolveWorkspace(project, thread.worktreePath);
         const latestTurnCount = yield* queries.turnCount(threadId);
@@ -277,7 +276,6 @@ export class Reactions extends Context.Service<
             status: "stopped",
             turnStatus: "interrupted",
             reason: null,
-            waiting: "withdraw",
           });
           const found = yield* threadAndProject(threadId);
           yield* checkpoints.prune({ workspace: yield* workspaceOf(found), threadId });

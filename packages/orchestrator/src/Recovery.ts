@@ -87,7 +87,6 @@ const settle = Effect.fnUntraced(function* ({ threadId, runningTurn }: Unsettled
         status: runningTurn ? "interrupted" : "stopped",
         turnStatus: "interrupted",
         reason: REASON,
-        waiting: "continue",
       },
       originOf(runningTurn),
     )

@@ -2,13 +2,13 @@
 import type { SessionState } from "@heddle/contracts/Events";
 import type { ModelSelection, RuntimeMode, TurnOutcome } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
+import { STOPPED } from "@heddle/domain/Thread";
 import { ProviderError } from "@heddle/providers/shared/Provider";
 
 export interface SessionEnding {
   readonly status: "stopped" | "interrupted" | "error";
   readonly turnStatus: TurnOutcome;
   readonly reason: string | null;
-  readonly waiting: "withdraw" | "continue";
 }
 
 export const stoppedWhileStarting = (provider: string): ProviderError =>
@@ -26,7 +26,6 @@ export const cutShort = (reason: string): SessionEnding => ({
   status: "error",
   turnStatus: "error",
   reason: `The session could not begin: ${reason}`,
-  waiting: "continue",
 });
 
 /** Another agent, or another folder, takes its place; or what it remembers is undone. */
@@ -34,14 +33,12 @@ export const replaced: SessionEnding = {
   status: "stopped",
   turnStatus: "interrupted",
   reason: null,
-  waiting: "continue",
 };
 
 export const stoppedByPerson: SessionEnding = {
   status: "stopped",
   turnStatus: "interrupted",
-  reason: "Stopped by a person.",
-  waiting: "withdraw",
+  reason: STOPPED,
 };
 
 /** It was interrupted before it had a turn: the next one starts another. */
@@ -51,7 +48,6 @@ export const modeRefused = (mode: RuntimeMode, reason: string): SessionEnding =>
   status: "stopped",
   turnStatus: "interrupted",
   reason: `The agent did not take the mode ${mode}, and its session was ended; the next turn starts in it. ${reason}`,
-  waiting: "continue",
 });
 
 /** Nobody wanted anything of it for long. */
@@ -61,14 +57,12 @@ export const unheeded: SessionEnding = {
   status: "interrupted",
   turnStatus: "interrupted",
   reason: "The agent did not stop when asked; its process was ended.",
-  waiting: "continue",
 };
 
 export const serverStopped = (inTurn: boolean): SessionEnding => ({
   status: inTurn ? "interrupted" : "stopped",
   turnStatus: "interrupted",
   reason: "The server stopped.",
-  waiting: "continue",
 });
 
 /** The session as the thread shows it, without a turn. */
@@ -96,6 +90,5 @@ export const exitOf = (
     status: "error",
     turnStatus: "error",
     reason: `The agent's process ended ${how}.${detail}`,
-    waiting: "continue",
   };
 };

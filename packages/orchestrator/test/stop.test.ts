@@ -9,6 +9,7 @@ import {
   eventually,
   pass,
   promptAgent,
+  runTurn,
   serverLayer,
   threadOf,
   turnsEnded,
@@ -184,6 +185,26 @@ describe("a stop", () => {
         const { session, queuedTurns } = yield* threadOf();
         assert.deepStrictEqual([session?.status, queuedTurns], ["stopped", []]);
         assert.isTrue(world.agents.every(({ prompts }) => prompts[0]?.text !== "later"));
+      }),
+    ),
+  );
+
+  it.effect("leaves a prompt alone that is sent right behind it: another session takes it", () =>
+    onServer((world) =>
+      Effect.gen(function* () {
+        yield* beginThread;
+        yield* runTurn(world, "m1", "done");
+        yield* stop;
+        yield* send(startTurn("t1", "m2", "again"));
+        yield* eventually(
+          Effect.sync(() => world.agents.at(-1)?.prompts.length === 1 && world.agents.length > 1),
+        );
+        const next = world.agents.at(-1);
+        assert.include(next?.prompts[0]?.text, "again");
+        next?.complete();
+        yield* turnsEnded(2);
+        assert.deepStrictEqual(yield* statuses, ["completed", "completed"]);
+        assert.strictEqual((yield* threadOf()).session?.status, "ready");
       }),
     ),
   );
