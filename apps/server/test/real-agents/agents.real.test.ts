@@ -5,7 +5,7 @@ import { assert, describe, it } from "vitest";
 import { AT } from "../conversation.ts";
 import type { Json } from "../raw-client.ts";
 import { gitStatus } from "../server-process.ts";
-import { isThere, realAgents, titleOf } from "./agents.ts";
+import { commandOf, isThere, realAgents, titleOf } from "./agents.ts";
 import { eventually, openThread, type TestedThread } from "./thread.ts";
 
 const ENDLESS = "tail -f /dev/null";
@@ -16,6 +16,11 @@ const beginEndlessCommand = async (thread: TestedThread): Promise<number> => {
   void thread.answer(from, "accept");
   await eventually("The command did not begin", () =>
     thread.processes().some(({ command }) => command.includes(ENDLESS)) ? undefined : thread.processes(),
+  );
+  // Words of the last half second are lost with the server.
+  await thread.until(
+    from,
+    ({ eventType, payload }) => eventType === "thread.message-sent" && payload.text.includes("so far"),
   );
   return from;
 };
@@ -35,11 +40,14 @@ for (const agent of realAgents) {
         "completed",
       );
       assert.equal(readFileSync(join(thread.repository, "made.txt"), "utf8").trim(), "by an agent");
-      assert.equal((await thread.turn("[[shell: touch yes.txt]] [[say: four]]")).status, "completed");
+      assert.equal(
+        (await thread.turn(`${commandOf(agent, "touch yes.txt")} [[say: four]]`)).status,
+        "completed",
+      );
       assert.isTrue(existsSync(join(thread.repository, "yes.txt")));
       assert.equal(
-        (await thread.turn("[[shell: touch no.txt]] [[say: five]]", "decline")).status,
-        "completed",
+        (await thread.turn(`${commandOf(agent, "touch no.txt")} [[say: five]]`, "decline")).status,
+        agent.declineEndsTurn ? "interrupted" : "completed",
       );
       assert.isFalse(existsSync(join(thread.repository, "no.txt")));
       assert.deepEqual(gitStatus(thread.repository).trim().split("\n").toSorted(), [
@@ -85,12 +93,19 @@ for (const agent of realAgents) {
       const ended = await thread.until(from, ({ eventType }) => eventType === "thread.turn-completed");
       assert.equal(ended.payload.status, "interrupted");
       assert.deepEqual(await thread.claims(), []);
-      await nothingLeft(thread, ENDLESS);
+      if (!agent.commandsGoOn) await nothingLeft(thread, ENDLESS);
       assert.equal((await thread.turn("[[say: well again]]")).status, "completed");
       const said = (await thread.said()).join(" ");
       assert.equal(said.match(/so far/g)?.length, 1);
       assert.match(said, /well again/);
       assert.notMatch(said, /never said/);
+      await thread.client.dispatch({
+        type: "thread.session.stop",
+        commandId: "s1",
+        threadId: "t1",
+        createdAt: AT,
+      });
+      await nothingLeft(thread);
     });
 
     it.each(["agent", "server", "both"] as const)(
@@ -119,7 +134,7 @@ for (const agent of realAgents) {
       "has no request open where the %s was killed while it asked, and asks anew",
       async (whom) => {
         const thread = await openThread(agent, { runtimeMode: "approval-required" });
-        const from = await thread.send("[[shell: touch no.txt]]");
+        const from = await thread.send(commandOf(agent, "touch no.txt"));
         const asked = await thread.until(from, ({ eventType }) => eventType === "thread.approval-requested");
         await thread.kill(whom);
         await thread.until(from, ({ eventType }) => eventType === "thread.turn-completed");
@@ -132,7 +147,7 @@ for (const agent of realAgents) {
         );
         assert.equal(refused._tag, "CommandRejected");
         await nothingLeft(thread);
-        assert.equal((await thread.turn("[[shell: touch yes.txt]]")).status, "completed");
+        assert.equal((await thread.turn(commandOf(agent, "touch yes.txt"))).status, "completed");
         assert.isTrue(existsSync(join(thread.repository, "yes.txt")));
         assert.isFalse(existsSync(join(thread.repository, "no.txt")));
       },

@@ -16,6 +16,12 @@ export interface TestedAgent {
   readonly launch: (file: string, modelPort: number) => AgentLaunch;
   /** A directive that makes it ask a person something, and what the answer is called in the question's place. */
   readonly question: string | undefined;
+  /** A directive for a command that it asks for; `[[shell: …]]` where it asks for every command. */
+  readonly asksFor?: (command: string) => string;
+  /** Set where its turn ends with what a person declines. */
+  readonly declineEndsTurn?: true;
+  /** Set where a command goes on when its turn is interrupted, until the session ends. */
+  readonly commandsGoOn?: true;
   /** Whether it goes on with what it remembers in a new process. */
   readonly resumes: boolean;
 }
@@ -86,8 +92,17 @@ export const claude: TestedAgent = {
   resumes: true,
 };
 
+/** What its sandbox allows, it does without asking: it has to want out of it. */
+const outOfTheSandbox = (cmd: string): string => {
+  const input = { cmd, sandbox_permissions: "require_escalated", justification: "to see whether I may" };
+  return `[[tool: exec_command ${JSON.stringify(input)}]]`;
+};
+
 export const codexAcp: TestedAgent = {
   name: "codex-acp",
+  asksFor: outOfTheSandbox,
+  declineEndsTurn: true,
+  commandsGoOn: true,
   file: codexBinary && installed("@agentclientprotocol/codex-acp/dist/index.js"),
   launch: (file, port) => ({
     protocol: "acp",
@@ -155,6 +170,10 @@ export const opencode: TestedAgent = {
   question: undefined,
   resumes: true,
 };
+
+/** The directive for a command that the agent asks for. */
+export const commandOf = ({ asksFor }: TestedAgent, command: string): string =>
+  asksFor === undefined ? `[[shell: ${command}]]` : asksFor(command);
 
 export const realAgents: ReadonlyArray<TestedAgent> = [codex, claude, codexAcp, claudeAgentAcp, opencode];
 
