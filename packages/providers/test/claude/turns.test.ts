@@ -366,7 +366,7 @@ describe("a session of claude", () => {
       const none = yield* Effect.flip(startOnly({ agents: missing, model: { provider: "claude" } }));
       assert.match(none.message, /Command not found: \/nowhere\/claude/);
 
-      const silent = yield* playing([{ dir: "exit", msg: { code: 0, signal: null } }]);
+      const silent = yield* playing([script.hears("initialize"), script.hears("what nobody says")]);
       const late = yield* Effect.flip(startOnly({ ...silent, deadlines: { handshake: "300 millis" } }));
       assert.match(late.message, /did not answer in time/);
     }).pipe(Effect.scoped),
