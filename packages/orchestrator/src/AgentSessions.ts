@@ -60,6 +60,12 @@ export interface SessionWish {
   readonly workspace: string;
 }
 
+/** A session that is on its way. */
+interface Start {
+  readonly turnId: TurnId;
+  readonly fiber: Fiber.Fiber<LiveSession, SessionFailure>;
+}
+
 export type SessionFailure =
   | CommandError
   | ProviderError
@@ -114,10 +120,7 @@ function make() {
     const sessions = new Map<ThreadId, LiveSession>();
     /** Threads for whose next turn a session is wanted now. */
     const wanted = new Set<ThreadId>();
-    const starts = new Map<
-      ThreadId,
-      { readonly turnId: TurnId; readonly fiber: Fiber.Fiber<LiveSession, SessionFailure> }
-    >();
+    const starts = new Map<ThreadId, Start>();
     const inTurn = yield* makeStartTurns;
 
     /** Only now may another session of the thread start: the end of this one must not end that one's turn. */
@@ -151,9 +154,17 @@ function make() {
       );
     };
 
+    const noStart = (threadId: ThreadId, start: Start) => {
+      if (starts.get(threadId) === start) starts.delete(threadId);
+    };
+
     const end = Effect.fn("AgentSessions.end")(function* (threadId: ThreadId, ending: SessionEnding) {
       const start = starts.get(threadId);
-      if (start) yield* Fiber.interrupt(start.fiber);
+      if (start) {
+        yield* Fiber.interrupt(start.fiber);
+        // Whoever waits for it may come to know a moment later.
+        noStart(threadId, start);
+      }
       const session = sessions.get(threadId);
       if (!session) return false;
       // What a person wants goes before what the server wanted for them.
@@ -304,10 +315,11 @@ function make() {
           return live;
         yield* end(thread.threadId, replaced);
         const fiber = yield* Effect.forkDetach(inTurn(start(thread, wish, origin)));
-        starts.set(thread.threadId, { turnId, fiber });
+        const begun = { turnId, fiber };
+        starts.set(thread.threadId, begun);
         const exit = yield* Fiber.await(fiber).pipe(
           Effect.onInterrupt(() => Fiber.interrupt(fiber)),
-          Effect.ensuring(Effect.sync(() => starts.delete(thread.threadId))),
+          Effect.ensuring(Effect.sync(() => noStart(thread.threadId, begun))),
         );
         if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) {
           return yield* stoppedWhileStarting(model.provider);

@@ -13,7 +13,7 @@ export type Source =
   | { readonly by: "types"; readonly types: ReadonlyArray<string> };
 
 /** Beyond this many, walking the log costs less than merging the types' events. */
-const MERGED_TYPES = 8;
+const MERGED_TYPES = 12;
 
 /** The index that leaves the fewest rows to look at, as far as can be said without looking. */
 export const sourceOf = (filter: EventFilter): Source => {
