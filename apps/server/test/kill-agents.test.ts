@@ -4,7 +4,7 @@ import { killLoop } from "./kill-agents/loop.ts";
 import { demo } from "./real-agents/agents.ts";
 
 const ROUNDS = Number(process.env["HEDDLE_KILLS"] ?? 15);
-const SEED = Number(process.env["HEDDLE_KILL_SEED"] ?? 11);
+const SEED = Number(process.env["HEDDLE_KILL_SEED"] ?? 7);
 
 describe("an agent that is killed, or whose server is, or both", () => {
   it(
