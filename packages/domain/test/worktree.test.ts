@@ -79,7 +79,7 @@ describe("a worktree of a thread's own", () => {
 
   it("is not for a thread that is given a folder", () => {
     given(projectCreated())
-      .when(create({ worktree: {}, worktreePath: "/work/tree" }))
+      .when(create({ worktree: {}, worktreePath: "/elsewhere/tree" }))
       .rejected("worktree-conflict");
   });
 
