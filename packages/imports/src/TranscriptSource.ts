@@ -19,15 +19,10 @@ export interface FoundSession {
   readonly model: string | null;
 }
 
-/** A file that could not be read, or in which no session was found. */
-export interface UnreadableFile {
-  readonly file: string;
-  readonly reason: string;
-}
-
 export type Found =
   | { readonly kind: "session"; readonly session: FoundSession }
-  | ({ readonly kind: "unreadable" } & UnreadableFile);
+  /** A file that could not be read. */
+  | { readonly kind: "unreadable"; readonly file: string; readonly reason: string };
 
 interface Said {
   /** Names it within the session: the same each time that it is read. */

@@ -1,17 +1,17 @@
 /** What all sources have in common: files are looked at the latest first, and read line by line. */
-import { stat } from "node:fs/promises";
 import { Effect, Stream } from "effect";
 import { COMPRESSED, fileLines, MAX_LINE_BYTES } from "./FileLines.ts";
-import {
-  type FoundSession,
-  type Found,
-  type FoundFiles,
-  type ImportedEntry,
-  type LineReader,
-  type ListOptions,
-  type OpenCalls,
-  type ReadFrom,
-  type ReadPart,
+import { failure, statOf } from "./Folder.ts";
+import type {
+  FoundSession,
+  Found,
+  FoundFiles,
+  ImportedEntry,
+  LineReader,
+  ListOptions,
+  OpenCalls,
+  ReadFrom,
+  ReadPart,
   TranscriptFileError,
 } from "./TranscriptSource.ts";
 
@@ -23,14 +23,6 @@ export interface FileOfSession {
   readonly bytes: number;
   readonly modified: number;
 }
-
-const failure = (operation: "list" | "read", file: string) => (cause: unknown) =>
-  new TranscriptFileError({
-    operation,
-    file,
-    message: `${file} could not be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-    cause,
-  });
 
 export const listing = (
   files: FoundFiles,
@@ -45,14 +37,12 @@ export const listing = (
         const modifiedAt = new Date(modified).toISOString();
         return described && { kind: "session", session: { ...described, file, bytes, modifiedAt } };
       }),
-      Effect.catch(({ file, message }) =>
-        Effect.succeed<Found>({ kind: "unreadable", file, reason: message }),
-      ),
+      Effect.catch((error) => Effect.succeed(unreadable(error))),
     );
   return Stream.unwrap(
-    Effect.map(Effect.flatMap(files, latestFirst), (found) => {
+    Effect.map(Effect.flatMap(files, latestFirst), ({ found, refused }) => {
       const seen = new Set<string>();
-      return Stream.fromIterable(found.filter(({ modified }) => modified >= from)).pipe(
+      const sessions = Stream.fromIterable(found.filter(({ modified }) => modified >= from)).pipe(
         Stream.mapEffect(look, { concurrency: 4 }),
         Stream.filter((item) => {
           if (item === undefined || item.kind === "unreadable") return item !== undefined;
@@ -62,32 +52,36 @@ export const listing = (
         }),
         Stream.map((item) => item as Found),
       );
+      return Stream.concat(Stream.fromIterable(refused.map(unreadable)), sessions);
     }),
   );
 };
 
+const unreadable = ({ file, message }: TranscriptFileError): Found => ({
+  kind: "unreadable",
+  file,
+  reason: message,
+});
+
 /** Of two with the same time, the one that is not compressed is what the agent goes on with. */
 const latestFirst = Effect.fnUntraced(function* (files: ReadonlyArray<string>) {
-  const found = yield* Effect.forEach(
+  const [known, refused] = yield* Effect.partition(
     files,
-    (file) =>
-      Effect.promise(() =>
-        stat(file).then(
-          (known) => (known.isFile() ? [{ file, bytes: known.size, modified: known.mtimeMs }] : []),
-          // Gone since it was listed.
-          () => [],
-        ),
-      ),
+    (file) => Effect.map(statOf(file), (stats) => ({ file, stats })),
     { concurrency: 16 },
   );
-  return found
-    .flat()
-    .toSorted(
+  const found = known.flatMap(({ file, stats }) =>
+    stats?.isFile() ? [{ file, bytes: stats.size, modified: stats.mtimeMs }] : [],
+  );
+  return {
+    refused,
+    found: found.toSorted(
       (left, right) =>
         right.modified - left.modified ||
         Number(left.file.endsWith(COMPRESSED)) - Number(right.file.endsWith(COMPRESSED)) ||
         left.file.localeCompare(right.file),
-    );
+    ),
+  };
 });
 
 /** Reads a session's lines with a reader that is made for it. */

@@ -1,12 +1,12 @@
 /** Where Claude keeps its sessions: a folder for each folder that it worked in, and in it a file for each session. */
-import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { Effect, Predicate, Schema } from "effect";
+import { Effect, Schema } from "effect";
 import { readHead, readTail } from "../FileEnds.ts";
+import { entriesOf } from "../Folder.ts";
 import { maybe, read } from "../Read.ts";
 import { timeFrom, titleFrom } from "../Texts.ts";
 import type { Described, FileOfSession } from "../Transcripts.ts";
-import { type FoundFiles, TranscriptFileError } from "../TranscriptSource.ts";
+import type { FoundFiles } from "../TranscriptSource.ts";
 import { readLine } from "./ClaudeLine.ts";
 import { promptOf } from "./Prompts.ts";
 
@@ -41,23 +41,6 @@ export const claudeFiles = (home: string): FoundFiles => {
     ),
   );
 };
-
-const entriesOf = (folder: string) =>
-  Effect.tryPromise({
-    try: () => readdir(folder, { withFileTypes: true }),
-    catch: (cause) =>
-      new TranscriptFileError({
-        operation: "list",
-        file: folder,
-        message: `${folder} could not be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-        cause,
-      }),
-  }).pipe(
-    Effect.catchIf(
-      ({ cause }) => Predicate.hasProperty(cause, "code") && cause.code === "ENOENT",
-      () => Effect.succeed([]),
-    ),
-  );
 
 export const describeClaude = async ({ file, bytes }: FileOfSession): Promise<Described> => {
   let prompt: string | undefined;

@@ -4,7 +4,6 @@ import { maybe, read } from "../Read.ts";
 
 export const ClaudeLine = Schema.Struct({
   type: Schema.String,
-  subtype: maybe(Schema.String),
   uuid: maybe(Schema.String),
   timestamp: maybe(Schema.String),
   cwd: maybe(Schema.String),

@@ -1,12 +1,12 @@
 /** Where codex keeps its sessions: `sessions/YYYY/MM/DD`, and those that were archived beside it, old ones compressed. */
-import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Effect, Predicate, Schema } from "effect";
 import { readHead, readTail } from "../FileEnds.ts";
+import { entriesOf } from "../Folder.ts";
 import { maybe, read } from "../Read.ts";
 import { timeFrom, titleFrom } from "../Texts.ts";
 import type { Described, FileOfSession } from "../Transcripts.ts";
-import { type FoundFiles, TranscriptFileError } from "../TranscriptSource.ts";
+import type { FoundFiles } from "../TranscriptSource.ts";
 import { itemOf } from "./CodexLine.ts";
 import { promptOf } from "./Prompts.ts";
 
@@ -33,20 +33,7 @@ export const codexFiles = (home: string): FoundFiles =>
   );
 
 const filesIn = (folder: string, depth: number): FoundFiles =>
-  Effect.tryPromise({
-    try: () => readdir(folder, { withFileTypes: true }),
-    catch: (cause) =>
-      new TranscriptFileError({
-        operation: "list",
-        file: folder,
-        message: `${folder} could not be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-        cause,
-      }),
-  }).pipe(
-    Effect.catchIf(
-      ({ cause }) => Predicate.hasProperty(cause, "code") && cause.code === "ENOENT",
-      () => Effect.succeed([]),
-    ),
+  entriesOf(folder).pipe(
     Effect.flatMap((entries) =>
       Effect.forEach(entries, (entry): FoundFiles => {
         const path = join(folder, entry.name);

@@ -114,8 +114,14 @@ describeWithCodex("the real codex", () => {
         const started = yield* startReal({ cwd, runtimeMode: "approval-required" });
         // The settings say that the sandbox does not open the folder for temporary files.
         const temporary = join(yield* workspace, "temporary.txt");
-        yield* turnWith(started, "accept", `[[shell: touch inside.txt; touch ${temporary}]] [[say: done]]`);
-        assert.isTrue(existsSync(join(cwd, "inside.txt")));
+        // An accepted command that fails in the sandbox is run again without it, so this one ends well.
+        const refusal = join(cwd, "refusal.txt");
+        yield* turnWith(
+          started,
+          "accept",
+          `[[shell: touch ${temporary} 2> ${refusal} || true]] [[say: done]]`,
+        );
+        assert.include(readFileSync(refusal, "utf8"), temporary);
         assert.isFalse(existsSync(temporary));
         assert.notMatch(readFileSync(join(started.home, "config.toml"), "utf8"), /trust/);
       }).pipe(Effect.scoped),
