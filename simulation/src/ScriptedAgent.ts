@@ -1,5 +1,6 @@
 /** Agents that do what the dice say: words, tools, requests, questions, errors, crashes, and hanging until they are ended. */
-import { ProviderItemId, ProviderSessionId } from "@heddle/contracts/Ids";
+import { MessageId, ProviderItemId, ProviderSessionId } from "@heddle/contracts/Ids";
+import { promptIdFrom } from "@heddle/orchestrator/DerivedId";
 import { EventQueue } from "@heddle/providers/shared/EventQueue";
 import { type AgentSession, ProviderError, Providers } from "@heddle/providers/shared/Provider";
 import { Deferred, Effect, Fiber, Layer, type Scope } from "effect";
@@ -16,6 +17,12 @@ export const scriptedAgents = (world: World) =>
     names: [PROVIDER],
     start: () => startAgent(world),
   });
+
+/** The prompts of the turns that run, as the log has it. */
+const running = ({ disk }: World) =>
+  disk
+    .look("SELECT user_message_id AS id FROM projection_thread_turns WHERE status = 'running'")
+    .map(({ id }) => promptIdFrom(MessageId.make(String(id))));
 
 const startAgent = Effect.fnUntraced(function* (
   world: World,
@@ -215,11 +222,17 @@ const startAgent = Effect.fnUntraced(function* (
     },
     resumeCursor: dice.chance(0.7) ? `cursor-${pid}` : null,
     events: queue.stream,
-    prompt: () =>
+    prompt: ({ promptId = "" }) =>
       ifAlive(
         "prompt",
         Effect.suspend((): Effect.Effect<void, ProviderError> => {
           if (dice.chance(0.03)) return Effect.fail(failure("prompt", "The agent refused the prompt."));
+          if (!running(world).includes(promptId)) {
+            world.breaks(
+              "agents-work-on-turns-that-run",
+              `${who} is given ${promptId}, whose turn does not run.`,
+            );
+          }
           const begun: typeof turn = { fiber: undefined, stubborn: dice.chance(0.25) };
           turn = begun;
           return Effect.map(Effect.forkIn(work, scope), (fiber) => {

@@ -40,6 +40,8 @@ export interface OpenRequest {
   /** Opens the request in the thread; `part` tells one time from the next. */
   readonly ask: (part: number) => Effect.Effect<void, CommandError>;
   asked: number;
+  /** The answer that the agent has; undefined until then. */
+  given: RequestOutcome | undefined;
 }
 
 type Of<Type extends ProviderRuntimeEvent["type"]> = Extract<ProviderRuntimeEvent, { type: Type }>;
@@ -221,7 +223,14 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
           );
     const kind = event.type === "user-input.requested" ? "user-input" : "approval";
     const title = event.type === "approval.requested" ? event.title : (event.questions[0]?.prompt ?? "");
-    openRequests.set(requestId, { requestKey: event.requestKey, kind, title, ask, asked: 0 });
+    openRequests.set(requestId, {
+      requestKey: event.requestKey,
+      kind,
+      title,
+      ask,
+      asked: 0,
+      given: undefined,
+    });
     yield* ask(0);
     if (event.type === "approval.requested") {
       const detail = { requestId, kind: event.kind };
@@ -245,7 +254,6 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
   const resolveRequest = Effect.fnUntraced(function* (requestId: ApprovalRequestId, outcome: RequestOutcome) {
     const request = openRequests.get(requestId);
     if (!request) return;
-    openRequests.delete(requestId);
     yield* record({ type: `thread.${request.kind}.resolve`, requestId, outcome }, [requestId, "resolved"]);
     if (request.kind === "approval") {
       yield* activity("approval", "approval.resolved", `Answered: ${outcome}`, { requestId, outcome }, [
@@ -253,6 +261,8 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
         "told",
       ]);
     }
+    // Not before: what could not be stored is tried again.
+    openRequests.delete(requestId);
   });
 
   const handle = (event: ProviderRuntimeEvent): Effect.Effect<void, CommandError> => {
@@ -298,7 +308,7 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
         return onRequest(event);
       case "request.withdrawn": {
         const found = [...openRequests].find(([, request]) => request.requestKey === event.requestKey);
-        return found ? resolveRequest(found[0], "cancel") : Effect.void;
+        return found ? resolveRequest(found[0], found[1].given ?? "cancel") : Effect.void;
       }
       case "usage.updated":
         return turn ? usage.take(event) : Effect.void;
@@ -329,12 +339,18 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
       ),
     /** For how many milliseconds nothing was heard of the session; with a turn or a request open, it is not idle. */
     idleFor: () => (turn || openRequests.size > 0 ? 0 : liveness.silence()),
-    /** An answer that was given up: the request is open again. False where the session has no such request. */
+    /**
+     * An answer that was given up: the request is open again, unless the agent has it all the same. False where the session
+     * has no such request.
+     */
     reopen: (requestId: ApprovalRequestId, reason: string) =>
       step.withPermits(1)(
-        Effect.suspend(() =>
-          openRequests.has(requestId) ? Effect.as(askAgain(requestId, reason), true) : Effect.succeed(false),
-        ),
+        Effect.suspend(() => {
+          const request = openRequests.get(requestId);
+          if (!request) return Effect.succeed(false);
+          const { given } = request;
+          return Effect.as(given ? resolveRequest(requestId, given) : askAgain(requestId, reason), true);
+        }),
       ),
     /**
      * Gives the agent its answer and records it, before anything that the agent does next. An answer that the agent cannot
@@ -346,7 +362,13 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
       deliver: Effect.Effect<void, ProviderError>,
     ) =>
       step.withPermits(1)(
-        deliver.pipe(
+        Effect.suspend(() => {
+          const request = openRequests.get(requestId);
+          if (request?.given) return Effect.void;
+          return Effect.map(deliver, () => {
+            if (request) request.given = outcome;
+          });
+        }).pipe(
           // The agent goes on from here.
           Effect.andThen(Effect.suspend(liveness.heard)),
           Effect.andThen(resolveRequest(requestId, outcome)),

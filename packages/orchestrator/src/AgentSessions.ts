@@ -127,7 +127,7 @@ function make() {
     const forget = (session: LiveSession) =>
       Effect.suspend(() => {
         sessions.delete(session.threadId);
-        return Deferred.succeed(session.closed, undefined);
+        return Effect.andThen(finish.settleTurn(session), Deferred.succeed(session.closed, undefined));
       });
 
     const run = (session: LiveSession) => {
@@ -158,6 +158,15 @@ function make() {
       if (starts.get(threadId) === start) starts.delete(threadId);
     };
 
+    const close = Effect.fn("AgentSessions.close")(function* (session: LiveSession, ending: SessionEnding) {
+      // What a person wants goes before what the server wanted for them.
+      if (!session.ending || ending === stoppedByPerson) session.ending = ending;
+      // Closing the scope ends the process; its last event is `session.exited`, and `run` does the rest.
+      yield* Scope.close(session.scope, Exit.void);
+      yield* Deferred.await(session.closed);
+      return session.recorded === ending;
+    });
+
     const end = Effect.fn("AgentSessions.end")(function* (threadId: ThreadId, ending: SessionEnding) {
       const start = starts.get(threadId);
       if (start) {
@@ -166,14 +175,15 @@ function make() {
         noStart(threadId, start);
       }
       const session = sessions.get(threadId);
-      if (!session) return false;
-      // What a person wants goes before what the server wanted for them.
-      if (!session.ending || ending === stoppedByPerson) session.ending = ending;
-      // Closing the scope ends the process; its last event is `session.exited`, and `run` does the rest.
-      yield* Scope.close(session.scope, Exit.void);
-      yield* Deferred.await(session.closed);
-      return session.recorded === ending;
+      return session ? yield* close(session, ending) : false;
     });
+
+    /** What a start had got to that nobody waits for any more: it may be written down nowhere, and is not watched. */
+    const leave = (threadId: ThreadId) =>
+      Effect.suspend(() => {
+        const session = sessions.get(threadId);
+        return session ? Effect.forkDetach(close(session, notNeeded)) : Effect.void;
+      });
 
     /**
      * Looks now and then, so that it costs nothing for each event, whether the session is heard of. Whether it is idle is
@@ -186,7 +196,8 @@ function make() {
         const { threadId, ingest } = session;
         if (wanted.has(threadId) || session.ending || ingest.idleFor() < idleAfter) return;
         session.ending = idle;
-        yield* Effect.forkDetach(end(threadId, idle));
+        // This session, and not the start of the next one.
+        yield* Effect.forkDetach(close(session, idle));
       }).pipe(Effect.forever, Effect.forkIn(session.scope));
 
     /** A change of mode while the agent started found no session to tell. */
@@ -318,7 +329,7 @@ function make() {
         const begun = { turnId, fiber };
         starts.set(thread.threadId, begun);
         const exit = yield* Fiber.await(fiber).pipe(
-          Effect.onInterrupt(() => Fiber.interrupt(fiber)),
+          Effect.onInterrupt(() => Effect.andThen(Fiber.interrupt(fiber), leave(thread.threadId))),
           Effect.ensuring(Effect.sync(() => noStart(thread.threadId, begun))),
         );
         if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) {
@@ -345,7 +356,7 @@ function make() {
             session.beginning.withPermits(1),
             // The turn was withdrawn while its session started, by a stop that found no process to end.
             Effect.tapErrorTag("CommandRejected", () =>
-              session.startedFor === turnId ? end(session.threadId, notNeeded) : Effect.void,
+              session.startedFor === turnId ? close(session, notNeeded) : Effect.void,
             ),
           );
         const { model = session.model, ...words } = prompt;
@@ -375,7 +386,7 @@ function make() {
         if (!session.ending) yield* asked;
         // An agent that has ended its turn, late or not, goes on.
         if (session.completing) yield* Deferred.await(ended);
-        else if (session.turnEnded === ended) yield* end(threadId, unheeded);
+        else if (session.turnEnded === ended) yield* close(session, unheeded);
         return true;
       }),
       end,

@@ -20,7 +20,7 @@ import {
 import { commandIdFrom } from "./DerivedId.ts";
 import { EffectSignal } from "./EffectSignal.ts";
 import { Engine } from "./Engine.ts";
-import type { Origin } from "./GroupWriter.ts";
+import { isForGood, type Origin } from "./GroupWriter.ts";
 import { Reactions } from "./Reactions.ts";
 
 const MAX_ATTEMPTS = 5;
@@ -48,14 +48,8 @@ export class EffectWorker extends Context.Service<EffectWorker, { readonly owner
       /** A claim failed, and may have stood all the same. */
       let claimLost = false;
 
-      const giveUp = Effect.fnUntraced(function* (effect: ClaimedEffect, reason: string) {
-        const kept = yield* effects.renew({ owner, leaseMillis: LEASE_MILLIS });
-        if (!kept.has(effect.effectId)) return;
-        yield* reactions.abandon(effect, originOf(effect), reason);
-        yield* effects.bury(effect, reason);
-        const threadId = threadOf(effect);
-        if (threadId === undefined) return;
-        yield* engine
+      const sayDead = (effect: ClaimedEffect, threadId: ThreadId, reason: string) =>
+        engine
           .dispatch(
             {
               type: "thread.activity.append",
@@ -69,13 +63,29 @@ export class EffectWorker extends Context.Service<EffectWorker, { readonly owner
             },
             originOf(effect),
           )
-          .pipe(Effect.catchTag("CommandRejected", (rejected) => Effect.logDebug(rejected.message)));
+          .pipe(
+            // The thread was deleted; or it was said before a crash, in other words.
+            Effect.catchTag(["CommandRejected", "CommandIdConflict"], ({ message }) =>
+              Effect.logDebug(message),
+            ),
+          );
+
+      const giveUp = Effect.fnUntraced(function* (effect: ClaimedEffect, reason: string) {
+        const kept = yield* effects.renew({ owner, leaseMillis: LEASE_MILLIS });
+        if (!kept.has(effect.effectId)) return;
+        const threadId = threadOf(effect);
+        yield* reactions.abandon(effect, originOf(effect), reason).pipe(
+          Effect.andThen(threadId === undefined ? Effect.void : sayDead(effect, threadId, reason)),
+          // It would be so the next time as well, and the lane would wait for it for ever.
+          Effect.catchIf(isForGood, ({ message }) =>
+            Effect.logError(`Giving up effect ${effect.effectId} could not be said: ${message}`),
+          ),
+        );
+        yield* effects.bury(effect, reason);
       });
 
       const settle = (effect: ClaimedEffect, exit: Exit.Exit<string, unknown>) => {
         if (Exit.isSuccess(exit)) return effects.complete(effect, exit.value);
-        // The server stops: the claim is given back at the next start.
-        if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void;
         const reason = reasonOf(exit.cause);
         if (effect.attempts >= MAX_ATTEMPTS) return giveUp(effect, reason);
         return Effect.flatMap(Clock.currentTimeMillis, (now) =>

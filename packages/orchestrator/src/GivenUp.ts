@@ -2,7 +2,6 @@
  * What is given up leaves nothing half done: whatever waited for the effect ends, or is asked again, and the thread shows
  * what is true. May be done again after a crash.
  */
-import { CommandRejected } from "@heddle/contracts/Errors";
 import type { ThreadId } from "@heddle/contracts/Ids";
 import type { Reaction } from "@heddle/domain/Reaction";
 import { Effect } from "effect";
@@ -117,10 +116,7 @@ export const makeGiveUp = ({ engine, sessions, starter, failRevert, sayNoWorktre
   return (reaction: Reaction, origin: Origin, reason: string): Effect.Effect<void, CommandError> =>
     giveUp(reaction, origin, reason).pipe(
       Effect.asVoid,
-      // The thread was deleted, or it is over without us.
-      Effect.catchIf(
-        (error) => error instanceof CommandRejected,
-        (rejected) => Effect.logDebug(rejected.message),
-      ),
+      // The thread was deleted, or it is over without us; or it was said before, in other words.
+      Effect.catchTag(["CommandRejected", "CommandIdConflict"], ({ message }) => Effect.logDebug(message)),
     );
 };

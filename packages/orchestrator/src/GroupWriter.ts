@@ -66,6 +66,12 @@ export type CommandError =
   | ServerBusy
   | StoreUnavailable
   | InternalError;
+
+/** A bug, other words under the same id, or a thread that cannot be read: the same command again would fail again. */
+export const isForGood = (error: { readonly _tag: string; readonly operation?: string }): boolean =>
+  error._tag === "InternalError" ||
+  error._tag === "CommandIdConflict" ||
+  (error._tag === "StoreUnavailable" && error.operation === "load");
 export type Answer = Result.Result<{ readonly sequence: number }, CommandError>;
 
 /** A command that waits for its answer. */

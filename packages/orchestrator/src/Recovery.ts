@@ -9,7 +9,7 @@ import { Queries, type UnsettledThread } from "@heddle/projections/Queries";
 import { endProcessesMarked, endProcessesOf } from "@heddle/providers/shared/ProcessTree";
 import { Clock, Effect, Option, Schema } from "effect";
 import { turnStartedEventId } from "./AgentSessions.ts";
-import type { Origin } from "./GroupWriter.ts";
+import { isForGood, type Origin } from "./GroupWriter.ts";
 import { commandIdFrom } from "./DerivedId.ts";
 import { Engine } from "./Engine.ts";
 import { TurnCheckpoints } from "./TurnCheckpoints.ts";
@@ -66,12 +66,8 @@ const decodePayload = Schema.decodeUnknownOption(Schema.Struct({ mark: Schema.op
 /** A thread that cannot be settled, since an event of its cannot be read or on a bug, does not keep the others waiting. */
 const settleOrSay = (thread: UnsettledThread, startedAt: number) =>
   settle(thread, startedAt).pipe(
-    Effect.catchIf(
-      (error) =>
-        error._tag === "InternalError" ||
-        error._tag === "CommandIdConflict" ||
-        (error._tag === "StoreUnavailable" && error.operation === "load"),
-      (error) => Effect.logError(`Thread ${thread.threadId} could not be settled: ${error.message}`),
+    Effect.catchIf(isForGood, (error) =>
+      Effect.logError(`Thread ${thread.threadId} could not be settled: ${error.message}`),
     ),
   );
 

@@ -9,12 +9,13 @@ import type { LiveSession } from "./LiveSession.ts";
 import type { SessionEnding } from "./SessionEnding.ts";
 import type { TurnCheckpoints } from "./TurnCheckpoints.ts";
 
-/** A thread whose session's end is not stored shows it as alive: a database that fails is waited for, as on a full disk. */
+/** A database that fails is waited for, as on a full disk; a thread that cannot be read stays so. */
 const untilStored = {
   schedule: Schedule.spaced("1 second"),
-  times: 600,
-  while: (error: CommandError) => error._tag === "StoreUnavailable",
+  while: (error: CommandError) => error._tag === "StoreUnavailable" && error.operation !== "load",
 };
+/** The end can be said without it. */
+const ifStored = { ...untilStored, times: 600 };
 
 export const sessionFinish = (
   engine: Engine["Service"],
@@ -94,14 +95,12 @@ export const sessionFinish = (
       const { threadId, ingest } = session;
       session.ending ??= exited;
       const origin = yield* ingest.origin();
-      // Without them, the end still must be said.
-      yield* Effect.retry(ingest.settleUsage, untilStored).pipe(notStored("What the turn used"));
-      yield* Effect.retry(captureEnd(session, origin), untilStored).pipe(notStored("The turn's checkpoint"));
+      yield* Effect.retry(ingest.settleUsage, ifStored).pipe(notStored("What the turn used"));
+      yield* Effect.retry(captureEnd(session, origin), ifStored).pipe(notStored("The turn's checkpoint"));
       const turnId = ingest.currentTurn()?.turnId;
       ingest.endTurn();
       // A person may have wanted more meanwhile than what it ended for; from here on it stands.
       const ending = session.ending;
-      session.recorded = ending;
       yield* engine
         .dispatch(
           {
@@ -112,9 +111,13 @@ export const sessionFinish = (
           },
           { ...origin, actor: "server" },
         )
-        .pipe(Effect.retry(untilStored), Effect.catchTag("CommandRejected", ignoreRejected));
+        .pipe(
+          // Until then the thread shows it as alive.
+          Effect.retry(untilStored),
+          Effect.catchTag("CommandRejected", ignoreRejected),
+        );
+      session.recorded = ending;
       yield* setRuntimeStatus(session, ending.status === "error" ? "error" : "stopped");
-      yield* settleTurn(session);
     }),
   };
 };

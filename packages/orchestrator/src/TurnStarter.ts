@@ -95,9 +95,12 @@ export class TurnStarter extends Context.Service<
         const thread = yield* queries.thread(threadId);
         const project = thread && (yield* queries.project(thread.projectId));
         if (!prompt || !thread || !project || thread.deletedAt !== null) return "nothing to start";
+        // Begun by a try before this one: it is over since a crash, or its prompt was not handed over yet.
+        const begun = yield* queries.turn(turnId);
+        if (begun && begun.completedAt !== null) return "had begun, and is over";
         const worktreePath = yield* worktree.ensure(thread, project, origin);
         const workspace = yield* resolveWorkspace(project, worktreePath);
-        const turnCount = (yield* queries.turnCount(threadId)) + 1;
+        const turnCount = begun?.turnCount ?? (yield* queries.turnCount(threadId)) + 1;
         const model = prompt.request.payload.model ?? thread.model;
         const session = yield* sessions.ensure(thread, { turnId, model, workspace }, origin);
         yield* checkpoints.captureStart(threadId, turnCount, workspace);
@@ -122,7 +125,10 @@ export class TurnStarter extends Context.Service<
           )
           .pipe(
             Effect.as(`failed: ${reason}`),
-            Effect.catchTag("CommandRejected", () => Effect.succeed("ended before it began")),
+            // Or it had failed before, for another reason.
+            Effect.catchTag(["CommandRejected", "CommandIdConflict"], () =>
+              Effect.succeed("ended before it began"),
+            ),
           );
 
       const sayTooLate = (threadId: ThreadId, origin: Origin) =>

@@ -88,6 +88,8 @@ export class Queries extends Context.Service<
     readonly thread: (threadId: ThreadId) => Effect.Effect<ThreadSummary | undefined, ReadFailure>;
     /** Turns that a thread has begun, less those that were reverted. */
     readonly turnCount: (threadId: ThreadId) => Effect.Effect<number, ReadFailure>;
+    /** A turn that has begun, unless it was reverted. */
+    readonly turn: (turnId: TurnId) => Effect.Effect<Turn | undefined, ReadFailure>;
     /** The messages of a thread up to the end of a turn, oldest first. */
     readonly history: (
       threadId: ThreadId,
@@ -296,6 +298,7 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
     turnCount: (threadId) =>
       sql<{ count: number }>`SELECT coalesce(max(turn_count), 0) AS count FROM projection_thread_turns
         WHERE thread_id = ${threadId}`.pipe(Effect.map((rows) => rows[0]?.count ?? 0)),
+    turn: (turnId) => Effect.map(select(sql, turnRows, sql`WHERE turn_id = ${turnId}`), ([turn]) => turn),
     history: (threadId, turnCount) =>
       select(
         sql,
