@@ -9,6 +9,7 @@ import { EffectWorker } from "@heddle/orchestrator/EffectWorker";
 import { engineLayer } from "@heddle/orchestrator/EngineLayer";
 import { Reactions } from "@heddle/orchestrator/Reactions";
 import { recover } from "@heddle/orchestrator/Recovery";
+import { SessionTimes } from "@heddle/orchestrator/SessionTimes";
 import { Subscriptions } from "@heddle/orchestrator/Subscriptions";
 import { TurnCheckpoints } from "@heddle/orchestrator/TurnCheckpoints";
 import { TurnStarter } from "@heddle/orchestrator/TurnStarter";
@@ -85,13 +86,13 @@ const storeLayer = (directory: DataDirectory, projectors: ReadonlyArray<Projecto
 const ownerMark = ({ path }: DataDirectory): string => createHash("sha256").update(path).digest("hex");
 
 /** What happens in the world because of events: agents and effects, recovered and at work. */
-const effectsLayer = ({ agents }: Settings, owner: string) =>
+const effectsLayer = ({ agents, sessions }: Settings, owner: string) =>
   EffectWorker.layer.pipe(
     Layer.provide(Reactions.layer),
     Layer.provide(TurnStarter.layer),
     // What claims to be alive is settled before any effect runs.
     Layer.provide(Layer.effectDiscard(recover({ owner }))),
-    Layer.provide(AgentSessions.layer),
+    Layer.provide(AgentSessions.layer.pipe(Layer.provide(Layer.succeed(SessionTimes, sessions)))),
     Layer.provide(ProviderRegistry.layer({ agents, owner })),
   );
 
@@ -194,7 +195,7 @@ export const serverLayer = ({
             disableFatalDefects: true,
           }).pipe(
             Layer.provide(handlersLayer),
-            Layer.provide(AgentCatalog.layer({ agents: settings.agents })),
+            Layer.provide(AgentCatalog.layer({ agents: settings.agents, owner: ownerMark(directory) })),
             Layer.provide(rpcProtocol(access)),
           );
           return HttpRouter.serve(Layer.mergeAll(rpc, statusRoutes(access)), {

@@ -69,18 +69,3 @@ describe("checkAgents", () => {
     assert.deepEqual([invalid._tag, invalid.issues[0].path], ["InvalidInput", "names[0]"]);
   });
 });
-
-describe("settings.json", () => {
-  it("with a key that is none stops the start, and the error names the key", async () => {
-    for (const [settings, key] of [
-      [{ agent: {} }, "agent"],
-      [{ agents: { mine: { command: "a", arguments: [] } } }, "arguments"],
-    ] as const) {
-      const error: Error = await begin(settings).then(
-        () => assert.fail("It started."),
-        (cause) => cause,
-      );
-      assert.match(error.message, new RegExp(`settings\\.json is not valid:[^]*"${key}"`));
-    }
-  });
-});

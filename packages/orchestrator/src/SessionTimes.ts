@@ -7,7 +7,10 @@ export interface Times {
   readonly idleAfter: Duration.Input;
 }
 
+/** Where nobody says otherwise. */
+export const SESSION_TIMES = { stallAfter: "2 minutes", idleAfter: "30 minutes" } as const;
+
 /** How long a session may be silent before that means something. */
 export const SessionTimes = Context.Reference<Times>("heddle/orchestrator/SessionTimes", {
-  defaultValue: () => ({ stallAfter: "2 minutes", idleAfter: "30 minutes" }),
+  defaultValue: () => SESSION_TIMES,
 });

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
 import { Effect } from "effect";
-import { echoed, type EventOf, playing, prompt, script, start } from "./support.ts";
+import { echoed, type EventOf, oneTurn, playing, prompt, script, start } from "./support.ts";
 
 const writeAndRun = "[[write: a.txt | A]] [[shell: true]] [[say: done]]";
 
@@ -146,27 +146,18 @@ describe("a decision", () => {
     }).pipe(Effect.scoped),
   );
 
-  it.live("for the session is kept by the agent that offers to", () =>
-    Effect.gen(function* () {
-      const { session, seen, cwd } = yield* start({ runtimeMode: "approval-required" });
-      yield* prompt(session, "[[write: a.txt | A]] [[write: b.txt | B]]");
-      const { requestKey } = yield* seen.nextOf("approval.requested");
-      yield* session.respondApproval(requestKey, "acceptForSession");
-      yield* seen.nextOf("turn.completed");
-      assert.isTrue(existsSync(join(cwd, "b.txt")));
-      assert.lengthOf(seen.all("approval.requested"), 1);
-    }).pipe(Effect.scoped),
-  );
-
-  it.live(
-    "for the session is kept by Heddle where the agent does not offer to, for exactly the same act",
-    () =>
+  it.live.each([
+    ["that offers to keep it, perhaps for longer", [allow, allowAlways, reject]],
+    ["that does not offer to keep it", [allow, reject]],
+  ] as const)(
+    "for the session is kept by Heddle, for exactly the same act, from an agent %s",
+    ([, options]) =>
       Effect.gen(function* () {
         const agent = yield* asking(
-          wants("1", "execute", "make"),
-          wants("2", "execute", "make"),
-          wants("3", "execute", "make install"),
-          wants("4", "edit", "make"),
+          wants("1", "execute", "make", options),
+          wants("2", "execute", "make", options),
+          wants("3", "execute", "make install", options),
+          wants("4", "edit", "make", options),
         );
         const { session, seen } = yield* start({ ...agent, runtimeMode: "approval-required" });
         yield* prompt(session, "go");
@@ -189,28 +180,61 @@ describe("a decision", () => {
       }).pipe(Effect.scoped),
   );
 
-  it.live("for the session holds also where the agent offers to keep it and asks again", () =>
+  it.live("for the session holds for the same content of a file only, where that is all that tells it", () =>
     Effect.gen(function* () {
-      const options = [allow, allowAlways, reject];
-      const agent = yield* asking(
-        wants("1", "execute", "make", options),
-        wants("2", "execute", "make", options),
-        wants("3", "execute", "make install", options),
-      );
+      const writes = (id: string, newText: string) => [
+        script.asks(id, "session/request_permission", {
+          toolCall: {
+            toolCallId: `call-${id}`,
+            kind: "edit",
+            title: "Write a.txt",
+            content: [{ type: "diff", path: "/a.txt", newText }],
+          },
+          options: [allow, reject],
+        }),
+        script.hearsAnswerTo(id),
+      ];
+      const agent = yield* oneTurn(...writes("1", "A"), ...writes("2", "A"), ...writes("3", "B"));
       const { session, seen } = yield* start({ ...agent, runtimeMode: "approval-required" });
       yield* prompt(session, "go");
-      const first = yield* seen.nextOf("approval.requested");
-      yield* session.respondApproval(first.requestKey, "acceptForSession");
-      const second = yield* seen.nextOf("approval.requested");
-      assert.strictEqual(second.title, "make install");
-      yield* session.respondApproval(second.requestKey, "decline");
+      for (const decision of ["acceptForSession", "decline"] as const) {
+        yield* session.respondApproval((yield* seen.nextOf("approval.requested")).requestKey, decision);
+      }
       yield* seen.nextOf("turn.completed");
-      assert.deepStrictEqual(seen.all("notice").filter(isNotice("agent")).map(echoed), [
-        selected("always"),
-        selected("yes"),
-        selected("no"),
-      ]);
+      assert.deepStrictEqual(
+        seen.all("approval.requested").map(({ itemId }) => String(itemId)),
+        ["call-1", "call-3"],
+      );
     }).pipe(Effect.scoped),
+  );
+
+  it.live(
+    "for the session is for this once where the title is cut and there are no arguments: it may hide another act",
+    () =>
+      Effect.gen(function* () {
+        const long = (what: string): string => `echo ${"a".repeat(1600)}; ${what}; ${"b".repeat(600)}`;
+        const runs = (id: string, rawInput?: object) => [
+          script.asks(id, "session/request_permission", {
+            toolCall: { toolCallId: `call-${id}`, kind: "execute", title: long(`make ${id}`), rawInput },
+            options: [allow, reject],
+          }),
+          script.hearsAnswerTo(id),
+        ];
+        const told = { command: "make" };
+        const agent = yield* oneTurn(...runs("1"), ...runs("2"), ...runs("3", told), ...runs("4", told));
+        const { session, seen } = yield* start({ ...agent, runtimeMode: "approval-required" });
+        yield* prompt(session, "go");
+        for (const decision of ["acceptForSession", "decline", "acceptForSession"] as const) {
+          yield* session.respondApproval((yield* seen.nextOf("approval.requested")).requestKey, decision);
+        }
+        yield* seen.nextOf("turn.completed");
+        const asked = seen.all("approval.requested");
+        assert.strictEqual(asked[0]?.title, asked[1]?.title);
+        assert.deepStrictEqual(
+          asked.map(({ itemId }) => String(itemId)),
+          ["call-1", "call-2", "call-3"],
+        );
+      }).pipe(Effect.scoped),
   );
 
   it.live("for the session holds for the same arguments only, which may have been told before", () =>
@@ -225,11 +249,12 @@ describe("a decision", () => {
         wants(id, undefined, "Run"),
         script.hearsAnswerTo(id),
       ];
-      const agent = yield* playing([
-        ...script.opens(),
-        ...script.turn([...runs("1", "ls"), ...runs("2", "rm"), ...runs("3", "ls"), ...runs("4", "rm")]),
-        script.exits,
-      ]);
+      const agent = yield* oneTurn(
+        ...runs("1", "ls"),
+        ...runs("2", "rm"),
+        ...runs("3", "ls"),
+        ...runs("4", "rm"),
+      );
       const { session, seen } = yield* start({ ...agent, runtimeMode: "approval-required" });
       yield* prompt(session, "go");
       for (const decision of ["acceptForSession", "accept", "decline"] as const) {
@@ -253,14 +278,16 @@ describe("a decision", () => {
         wants("3", "edit", "c", options),
         wants("4", "edit", "d", [allowAlways]),
         wants("5", "edit", "e", [allowAlways]),
+        wants("6", "edit", "f", [allowAlways]),
       );
       const { session, seen } = yield* start({ ...agent, runtimeMode: "approval-required" });
       yield* prompt(session, "go");
       const expected = [
         ["accept", selected("yes")],
-        ["acceptForSession", selected("always")],
+        ["acceptForSession", selected("yes")],
         ["decline", selected("no")],
         ["accept", selected("always")],
+        ["acceptForSession", selected("always")],
         ["decline", { outcome: { outcome: "cancelled" } }],
       ] as const;
       for (const [decision, answer] of expected) {

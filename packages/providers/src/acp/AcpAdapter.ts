@@ -3,7 +3,13 @@ import type { JsonRpcId } from "@agentclientprotocol/sdk";
 import type { ModelSelection } from "@heddle/contracts/Model";
 import { Effect, Exit, type Scope } from "effect";
 import type { Deadlines } from "../shared/Deadlines.ts";
-import { goneMessage, handedOver, startProcessSession } from "../shared/ProcessSession.ts";
+import {
+  answeredInTime,
+  goneMessage,
+  handedOver,
+  present,
+  startProcessSession,
+} from "../shared/ProcessSession.ts";
 import type {
   AgentLaunch,
   AgentSession,
@@ -56,10 +62,6 @@ const agentSession = (
   const { connection, process, requests } = session;
   const delivered = (operation: ProviderError["operation"], what: JsonRpcId | "prompt") =>
     handedOver(session, operation, connection.whenSent(what), deadlines);
-  const present = (operation: ProviderError["operation"]) =>
-    Effect.suspend(() =>
-      session.gone ? Effect.fail(session.error(operation, goneMessage(session))) : Effect.void,
-    );
   const interrupt = Effect.sync(() => session.cancelTurn());
 
   return {
@@ -72,7 +74,7 @@ const agentSession = (
     resumeCursor: resumeCursorOf(session),
     events,
     prompt: Effect.fnUntraced(function* (input) {
-      yield* present("prompt");
+      yield* present(session, "prompt");
       if (!session.reserveTurn()) {
         return yield* session.error("prompt", `${session.provider} is still at work on a turn.`);
       }
@@ -92,7 +94,7 @@ const agentSession = (
       );
     }),
     steer: Effect.fnUntraced(function* (input) {
-      yield* present("steer");
+      yield* present(session, "steer");
       if (!canSteer(session.agent)) {
         return yield* session.error(
           "steer",
@@ -103,7 +105,7 @@ const agentSession = (
     }),
     interrupt,
     respondApproval: Effect.fnUntraced(function* (requestKey, decision) {
-      yield* present("respond");
+      yield* present(session, "respond");
       const answered = requests.decide(requestKey, decision);
       if (!answered.ok) return yield* session.error("respond", answered.problem);
       const delivery = delivered("respond", answered.requestId);
@@ -111,20 +113,15 @@ const agentSession = (
       yield* delivery;
     }),
     respondUserInput: Effect.fnUntraced(function* (requestKey, answers) {
-      yield* present("respond");
+      yield* present(session, "respond");
       const answered = requests.answer(requestKey, answers);
       if (!answered.ok) return yield* session.error("respond", answered.problem);
       yield* delivered("respond", answered.requestId);
     }),
     setRuntimeMode: Effect.fnUntraced(function* (mode) {
-      yield* present("set-mode");
+      yield* present(session, "set-mode");
       requests.setMode(mode);
-      yield* applyMode(session, launch, mode).pipe(
-        Effect.timeoutOrElse({
-          duration: deadlines.handOver,
-          orElse: () => Effect.fail(session.error("set-mode", `${session.provider} did not answer in time.`)),
-        }),
-      );
+      yield* applyMode(session, launch, mode).pipe(answeredInTime(session, "set-mode", deadlines));
     }),
   };
 };
@@ -158,10 +155,7 @@ const steer = Effect.fnUntraced(function* (session: AcpSession, input: PromptInp
         Effect.fail(session.error("steer", `${session.provider} refused it: ${reason}`)),
       AgentGone: () => Effect.fail(session.error("steer", goneMessage(session))),
     }),
-    Effect.timeoutOrElse({
-      duration: deadlines.handOver,
-      orElse: () => Effect.fail(session.error("steer", `${session.provider} did not answer in time.`)),
-    }),
+    answeredInTime(session, "steer", deadlines),
   );
   if (readSteering(answer)?.outcome !== "injected") {
     return yield* session.error(

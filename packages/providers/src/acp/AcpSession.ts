@@ -5,7 +5,7 @@ import { ProviderSessionId } from "@heddle/contracts/Ids";
 import type { RuntimeMode } from "@heddle/contracts/Model";
 import type { ProviderCapabilities, ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import { Data, Effect, type Schema } from "effect";
-import { howToLogIn } from "../shared/Advice.ts";
+import { loginWanted } from "../shared/Advice.ts";
 import type { AgentProcess, ProcessExit } from "../shared/AgentProcess.ts";
 import { boundText } from "../shared/Bounded.ts";
 import type { Deadlines } from "../shared/Deadlines.ts";
@@ -20,12 +20,11 @@ import { readTextFile, writeTextFile } from "./Files.ts";
 import { OpenRequests } from "./OpenRequests.ts";
 import { Translator } from "./Translator.ts";
 import { UsageMeter } from "./Usage.ts";
-import { type InitializeResponse, PromptResponse, SessionNotification } from "./Wire.ts";
+import { AUTH_REQUIRED, type InitializeResponse, PromptResponse, SessionNotification } from "./Wire.ts";
 
 const MAX_REASON = 2000;
 /** What an agent may tell before it has a session. */
 const MAX_EARLY = 4096;
-const AUTH_REQUIRED = -32000;
 const REQUEST_CANCELLED = -32800;
 
 /** The agent answered with an error of JSON-RPC. */
@@ -321,7 +320,7 @@ export class AcpSession implements ProcessSession {
       description ? `${name} (${description})` : name,
     );
     const how = methods.length === 0 ? "" : ` It knows: ${methods.join("; ")}.`;
-    return `${this.provider} wants a login. ${howToLogIn(this.#login)}${how}`;
+    return `${loginWanted(this.provider, this.#login)}${how}`;
   }
 }
 

@@ -11,7 +11,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import * as acp from "@agentclientprotocol/sdk";
 import type { AgentProcess } from "../shared/AgentProcess.ts";
-import { isErrno } from "../shared/Errno.ts";
+import { isCutOff } from "../shared/Errno.ts";
 import { type JsonObject, jsonLines } from "../shared/JsonLines.ts";
 
 /** A request for a person. */
@@ -146,6 +146,6 @@ async function* chunksOf(process: AgentProcess): AsyncGenerator<Uint8Array, void
   try {
     for await (const chunk of process.stdout) yield chunk;
   } catch (error) {
-    if (!isErrno(error, "ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET", "EPIPE", "ABORT_ERR")) throw error;
+    if (!isCutOff(error)) throw error;
   }
 }

@@ -8,9 +8,12 @@ export interface PermissionOption {
   readonly kind: string;
 }
 
+/** What agents allow for always, some write into the person's settings: only where they offer no other way. */
+const ACCEPTS = ["allow_once", "allow_always"];
+
 const preferred: Record<Exclude<ApprovalDecision, "cancel">, ReadonlyArray<string>> = {
-  accept: ["allow_once", "allow_always"],
-  acceptForSession: ["allow_always", "allow_once"],
+  accept: ACCEPTS,
+  acceptForSession: ACCEPTS,
   decline: ["reject_once", "reject_always"],
 };
 

@@ -1,20 +1,20 @@
 /** Whether an agent of the protocol can be used: what it says of itself, and whether it wants a login. */
 import { methods, PROTOCOL_VERSION } from "@agentclientprotocol/sdk";
 import { Effect, Option, Schema } from "effect";
-import type { Findings } from "../shared/Findings.ts";
+import { CLIENT_INFO } from "../shared/ClientInfo.ts";
+import { type Findings, notUnderstood } from "../shared/Findings.ts";
 import type { Probe } from "../shared/Probe.ts";
 import { probing } from "../shared/Probing.ts";
 import type { ProviderAdapter } from "../shared/Provider.ts";
 import { maybe, read } from "../shared/Read.ts";
 import { capabilitiesOf } from "./Capabilities.ts";
-import { InitializeResponse, SessionResponse } from "./Wire.ts";
+import { AUTH_REQUIRED, InitializeResponse, SessionResponse } from "./Wire.ts";
 
 /** How the adapters of large agents tell as whom they are logged in, without being asked. */
 const AUTH_STATUS = "_auth/status_update";
 /** They look it up behind their first answer. */
 const AUTH_STATUS_IN = "6 seconds";
 const CLOSED_IN = "2 seconds";
-const AUTH_REQUIRED = -32000;
 
 const readInitialize = read(InitializeResponse);
 const readSession = read(SessionResponse);
@@ -38,12 +38,12 @@ export const checkAcp: ProviderAdapter["check"] = (provider, launch, deadlines) 
     Effect.fnUntraced(function* (probe, findings, cwd) {
       const answer = yield* probe.ask(methods.agent.initialize, {
         protocolVersion: PROTOCOL_VERSION,
-        clientInfo: { name: "heddle", title: "Heddle", version: "0.1.0" },
+        clientInfo: CLIENT_INFO,
         clientCapabilities: {},
       });
       const agent = readInitialize(answer);
       if (agent === undefined) {
-        findings.problems = ["It answered initialize with something that Heddle does not understand."];
+        findings.problems = [notUnderstood("initialize")];
         return;
       }
       const identity = readIdentity(answer);
@@ -88,7 +88,7 @@ const triedSession = Effect.fnUntraced(function* (
     return;
   }
   if (!session?.sessionId) {
-    findings.problems = ["It answered session/new with something that Heddle does not understand."];
+    findings.problems = [notUnderstood("session/new")];
     return;
   }
   if ((agent.authMethods ?? []).length > 0) findings.loggedIn = "in";

@@ -1,6 +1,7 @@
 /** From a started process to a session that takes prompts. */
 import { methods, PROTOCOL_VERSION } from "@agentclientprotocol/sdk";
 import { Effect, type Schema } from "effect";
+import { CLIENT_INFO } from "../shared/ClientInfo.ts";
 import type { ProviderError, StartInput } from "../shared/Provider.ts";
 import { read } from "../shared/Read.ts";
 import type { AcpSession, AgentRefused } from "./AcpSession.ts";
@@ -33,7 +34,7 @@ const initialize = Effect.fnUntraced(function* (session: AcpSession) {
   const answer = yield* session
     .ask(methods.agent.initialize, {
       protocolVersion: PROTOCOL_VERSION,
-      clientInfo: { name: "heddle", title: "Heddle", version: "0.1.0" },
+      clientInfo: CLIENT_INFO,
       clientCapabilities: {
         fs: { readTextFile: true, writeTextFile: true },
         // Agents run commands themselves then, and what they start ends with them.

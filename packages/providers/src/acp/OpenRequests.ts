@@ -8,22 +8,26 @@ import {
 import { ProviderItemId } from "@heddle/contracts/Ids";
 import type { ApprovalDecision, RuntimeMode } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
-import { acceptedBy, AcceptedActs } from "../shared/Acceptance.ts";
+import { acceptedBy, AcceptedActs, type Act } from "../shared/Acceptance.ts";
 import { boundJson } from "../shared/Bounded.ts";
 import { fill, type Form, type FormValue, questionsOf, readForm } from "../shared/Elicitation.ts";
 import { read } from "../shared/Read.ts";
 import { optionFor, type PermissionOption } from "./Approvals.ts";
 import type { Asked } from "./AgentConnection.ts";
-import { type KnownTool, payloadOf } from "./ToolCalls.ts";
+import { isDistinct, type KnownTool, payloadOf } from "./ToolCalls.ts";
 import type { Translator } from "./Translator.ts";
-import { PermissionRequest } from "./Wire.ts";
+import { PermissionRequest, type ToolCall } from "./Wire.ts";
 
-interface OpenApproval {
-  readonly requestId: JsonRpcId;
-  readonly type: "approval";
+interface Wanted {
   readonly itemId: ProviderItemId;
   readonly tool: KnownTool;
+  readonly act: Act;
   readonly options: ReadonlyArray<PermissionOption>;
+}
+
+interface OpenApproval extends Wanted {
+  readonly requestId: JsonRpcId;
+  readonly type: "approval";
   readonly settle: (response: RequestPermissionResponse) => void;
   readonly fail: (error: unknown) => void;
 }
@@ -75,19 +79,17 @@ export class OpenRequests {
     for (const event of translator.announce(request.toolCall)) emit(event);
     if (cancelling()) return Promise.resolve(CANCELLED);
 
-    const tool = translator.tools.describe(request.toolCall);
-    const itemId = ProviderItemId.make(request.toolCall.toolCallId);
-    const automatic = this.#acceptAutomatically(tool, itemId, request.options);
+    const { options, toolCall } = request;
+    const tool = translator.tools.describe(toolCall);
+    const itemId = ProviderItemId.make(toolCall.toolCallId);
+    const wanted: Wanted = { itemId, tool, act: actOf(tool, toolCall), options };
+    const automatic = this.#acceptAutomatically(wanted);
     if (automatic !== undefined) return Promise.resolve(automatic);
 
     return new Promise((settle, fail) => {
-      const { options } = request;
-      const requestKey = this.#add(
-        { type: "approval", requestId, itemId, tool, options, settle, fail },
-        signal,
-      );
+      const requestKey = this.#add({ ...wanted, type: "approval", requestId, settle, fail }, signal);
       const payload = boundJson({
-        ...payloadOf(request.toolCall),
+        ...payloadOf(toolCall),
         options: options.map(({ kind, name }) => ({ kind, name })),
       });
       const { kind, title } = tool;
@@ -110,7 +112,7 @@ export class OpenRequests {
   decide(requestKey: string, decision: ApprovalDecision): Answered {
     const request = this.#open.get(requestKey);
     if (request?.type !== "approval") return notOpen("approval");
-    const { requestId, tool } = request;
+    const { requestId, tool, act } = request;
     if (decision === "cancel") {
       this.#open.delete(requestKey);
       request.settle(CANCELLED);
@@ -121,8 +123,7 @@ export class OpenRequests {
       return { ok: false, problem: "The agent offers no way to accept this. Decline it, or cancel it." };
     }
     this.#open.delete(requestKey);
-    // Also where the agent offers to keep it: some ask again all the same.
-    if (decision === "acceptForSession") this.#accepted.add(tool);
+    if (decision === "acceptForSession" && isDistinct(tool)) this.#accepted.add(act);
     // An agent that offers no refusal is refused by the only other answer that there is.
     request.settle(option === undefined ? CANCELLED : selected(option));
     return { ok: true, requestId };
@@ -143,7 +144,7 @@ export class OpenRequests {
     this.#mode = mode;
     for (const [requestKey, request] of this.#open) {
       if (request.type !== "approval") continue;
-      const response = this.#acceptAutomatically(request.tool, request.itemId, request.options);
+      const response = this.#acceptAutomatically(request);
       if (response === undefined) continue;
       this.#withdraw(requestKey);
       request.settle(response);
@@ -159,12 +160,8 @@ export class OpenRequests {
     }
   }
 
-  #acceptAutomatically(
-    tool: KnownTool,
-    itemId: ProviderItemId,
-    options: ReadonlyArray<PermissionOption>,
-  ): RequestPermissionResponse | undefined {
-    const remembered = this.#accepted.has(tool);
+  #acceptAutomatically({ itemId, tool, act, options }: Wanted): RequestPermissionResponse | undefined {
+    const remembered = this.#accepted.has(act);
     if (!remembered && !acceptedBy(this.#mode, tool.kind)) return undefined;
     const option = optionFor(options, "accept");
     if (option === undefined) return undefined;
@@ -197,6 +194,13 @@ export class OpenRequests {
     this.#options.emit({ type: "request.withdrawn", requestKey });
   }
 }
+
+/** With what is shown beside the arguments: some agents tell only by that what they would write into a file. */
+const actOf = ({ kind, title, input }: KnownTool, { content }: ToolCall): Act => ({
+  kind,
+  title,
+  input: [input ?? null, content ?? null],
+});
 
 const toResponse = (
   form: Form,

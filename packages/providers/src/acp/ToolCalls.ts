@@ -13,8 +13,9 @@ type ToolStatus = ToolUpdated["status"];
 export interface KnownTool {
   readonly kind: ApprovalKind;
   readonly title: string;
+  readonly titleIsWhole: boolean;
   readonly status: ToolStatus;
-  /** The arguments that were told last; agents often leave them out of a request for leave. */
+  /** The arguments that were told last, until the call is over; agents often leave them out of a request for leave. */
   readonly input: unknown;
 }
 
@@ -23,6 +24,10 @@ const MAX_TITLE = 2000;
 const MAX_KNOWN = 1000;
 
 const isOver = (status: ToolStatus): boolean => status === "completed" || status === "failed";
+
+/** Whether kind, title and arguments tell it from any other act. */
+export const isDistinct = ({ titleIsWhole, status, input }: KnownTool): boolean =>
+  input !== undefined || (titleIsWhole && !isOver(status));
 
 export class ToolCalls {
   readonly #known = new Map<string, KnownTool>();
@@ -35,9 +40,13 @@ export class ToolCalls {
   describe(call: ToolCall): KnownTool {
     const known = this.#known.get(call.toolCallId);
     const status = toStatus(call.status) ?? known?.status ?? "running";
+    const said = call.title ?? undefined;
+    const { title, titleIsWhole } =
+      said === undefined && known !== undefined ? known : bounded(said ?? call.name ?? call.toolCallId);
     return {
       kind: toKind(call.kind) ?? known?.kind ?? "other",
-      title: boundText(call.title ?? known?.title ?? call.name ?? call.toolCallId, MAX_TITLE),
+      title,
+      titleIsWhole,
       // A repeated first message does not bring a call that is over back to life.
       status: known !== undefined && isOver(known.status) && !isOver(status) ? known.status : status,
       input: isEmpty(call.rawInput) ? known?.input : call.rawInput,
@@ -72,7 +81,8 @@ export class ToolCalls {
   }
 
   #remember(toolCallId: string, tool: KnownTool): void {
-    this.#known.set(toolCallId, tool);
+    // Arguments may be as large as the files that they write.
+    this.#known.set(toolCallId, isOver(tool.status) ? { ...tool, input: undefined } : tool);
     if (this.#known.size <= MAX_KNOWN) return;
     for (const [oldest, { status }] of this.#known) {
       if (!isOver(status)) continue;
@@ -108,6 +118,11 @@ export const payloadOf = (call: ToolCall): Record<string, unknown> => {
     ...(terminal?.terminal_exit ? { exitCode: terminal.terminal_exit.exit_code ?? null } : {}),
   };
 };
+
+const bounded = (title: string): Pick<KnownTool, "title" | "titleIsWhole"> => ({
+  title: boundText(title, MAX_TITLE),
+  titleIsWhole: title.length <= MAX_TITLE,
+});
 
 const readContent = read(ToolContent);
 const readTerminal = read(TerminalMeta);

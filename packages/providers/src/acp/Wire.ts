@@ -6,6 +6,9 @@ import { ApprovalKind, type ApprovalKind as Kind } from "@heddle/contracts/Model
 import { Schema } from "effect";
 import { maybe } from "../shared/Read.ts";
 
+/** The error with which an agent refuses whom it does not know. */
+export const AUTH_REQUIRED = -32000;
+
 const Meta = Schema.Record(Schema.String, Schema.Unknown);
 
 export const SessionNotification = Schema.Struct({

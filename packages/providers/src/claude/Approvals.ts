@@ -1,62 +1,57 @@
 /** What claude asks a person to allow, and how each decision is said to it. Pure. */
-import type { CanUseTool, PermissionResult, PermissionUpdate } from "@anthropic-ai/claude-agent-sdk";
+import type { CanUseTool, PermissionResult } from "@anthropic-ai/claude-agent-sdk";
 import type { ApprovalDecision } from "@heddle/contracts/Model";
+import type { Act } from "../shared/Acceptance.ts";
 import { type Call, callOf } from "./Calls.ts";
 
 export type Asked = Parameters<CanUseTool>[2];
 
 export interface Approval extends Call {
-  /** What it was asked with, for the answer and for the memory of what was accepted. */
   readonly name: string;
+  /** What it was asked with, for the answer. */
   readonly input: Record<string, unknown>;
-  readonly suggestions: ReadonlyArray<PermissionUpdate>;
+  /** The same with what claude left out, for the person and for the memory of what was accepted. */
+  readonly whole: Record<string, unknown>;
 }
 
 /** `known` is what the call was given as the model wrote it: claude leaves the plan out of what it asks with. */
 export const approvalOf = (
   name: string,
   input: Record<string, unknown>,
-  { suggestions, decisionReason, blockedPath, suppressAlwaysAllowRule }: Asked,
+  { decisionReason, blockedPath }: Asked,
   known: unknown,
 ): Approval => {
   const call = callOf(name, input);
-  const more = call.kind === "edit" || known === undefined ? {} : { input: known };
+  const whole = typeof known === "object" ? { ...known, ...input } : input;
   return {
     ...call,
     name,
     input,
+    whole,
     payload: {
       ...call.payload,
-      ...more,
+      ...(call.kind === "edit" ? {} : { input: whole }),
       ...(blockedPath ? { path: blockedPath } : {}),
       ...(decisionReason ? { note: decisionReason } : {}),
     },
-    suggestions: suppressAlwaysAllowRule ? [] : (suggestions ?? []),
   };
 };
 
-export const answerTo = ({ input, suggestions }: Approval, decision: ApprovalDecision): PermissionResult => {
+/** Nothing of what claude suggests to remember: its rules may hold for more than the act that a person saw. */
+export const answerTo = ({ input }: Approval, decision: ApprovalDecision): PermissionResult => {
   if (decision === "decline") return { behavior: "deny", message: "The person did not allow this." };
   if (decision === "cancel") return { behavior: "deny", message: "The person stopped the turn." };
-  const rules = decision === "acceptForSession" ? sessionRules(suggestions) : [];
-  return {
-    behavior: "allow",
-    updatedInput: input,
-    ...(rules.length > 0 ? { updatedPermissions: rules } : {}),
-  };
+  return { behavior: "allow", updatedInput: input };
 };
 
 /**
- * Of what claude suggests to remember, the rules for this act, as long as the session lasts. It may also suggest to accept
- * all edits from now on, or to write the rule into a file of the person's: nobody asked for that.
+ * What is the same to whoever accepted it for the session: the call as it was, or another edit of the files that it leads
+ * to, links followed. An edit of which that is not known is like no other.
  */
-export const sessionRules = (suggestions: ReadonlyArray<PermissionUpdate>): Array<PermissionUpdate> =>
-  suggestions.flatMap((update) =>
-    update.type === "addRules" && update.behavior === "allow"
-      ? [{ ...update, destination: "session" as const }]
-      : [],
-  );
-
-/** Acts that are the same to whoever accepted one for the session: the call as it was, or another edit of the file. */
-export const memoryOf = ({ kind, name, input, writes }: Approval): string =>
-  JSON.stringify(kind === "edit" && writes !== undefined ? ["edit", writes] : [name, input]);
+export const actOf = (
+  { kind, name, whole }: Approval,
+  leadsTo: ReadonlyArray<string> | undefined,
+): Act | undefined => {
+  if (kind !== "edit") return { kind, title: name, input: whole };
+  return leadsTo === undefined ? undefined : { kind, title: "Edit", input: leadsTo };
+};

@@ -8,7 +8,7 @@ import { PassThrough, Writable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SpawnedProcess, SpawnOptions } from "@anthropic-ai/claude-agent-sdk";
 import type { AgentProcess } from "../shared/AgentProcess.ts";
-import { isErrno } from "../shared/Errno.ts";
+import { isCutOff } from "../shared/Errno.ts";
 import { type JsonObject, jsonLines } from "../shared/JsonLines.ts";
 
 export interface Incoming {
@@ -69,8 +69,7 @@ export class Bridge extends EventEmitter implements SpawnedProcess {
       }
     } catch (error) {
       // An output that is cut off is over. Of anything else, whoever asks how the agent ended is to find why.
-      const cutOff = isErrno(error, "ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET", "EPIPE", "ABORT_ERR");
-      if (!cutOff) process.appendNoise(String(error));
+      if (!isCutOff(error)) process.appendNoise(String(error));
     }
     this.end();
   }

@@ -41,6 +41,8 @@ export interface ClaudeSessionOptions {
   readonly cwd: string;
   readonly mode: RuntimeMode;
   readonly deadlines: Deadlines;
+  /** How to log in, in words for a person. */
+  readonly login?: string | undefined;
 }
 
 export class ClaudeSession implements ProcessSession {
@@ -53,6 +55,7 @@ export class ClaudeSession implements ProcessSession {
   /** What claude said instead of beginning. */
   startFailure: Result | undefined;
   readonly #deadlines: Deadlines;
+  readonly #login: string | undefined;
   readonly #queue: EventQueue;
   readonly #translator = new Translator();
   readonly #usage = new UsageMeter();
@@ -66,12 +69,13 @@ export class ClaudeSession implements ProcessSession {
   #ended = false;
 
   constructor(options: ClaudeSessionOptions) {
-    const { provider, process, queue, conversation, sessionId, cwd, mode, deadlines } = options;
+    const { provider, process, queue, conversation, sessionId, cwd, mode, deadlines, login } = options;
     this.provider = provider;
     this.process = process;
     this.conversation = conversation;
     this.sessionId = sessionId;
     this.#deadlines = deadlines;
+    this.#login = login;
     this.#queue = queue;
     this.requests = new OpenRequests({
       translator: this.#translator,
@@ -275,7 +279,8 @@ export class ClaudeSession implements ProcessSession {
     if (usage !== undefined) this.emit(usage);
     const { provider } = this;
     const { cancelling } = turn;
-    const outcome = turn.answered(result, outcomeOf(result, { provider, cancelling, trouble }));
+    const about = { provider, login: this.#login, cancelling, trouble };
+    const outcome = turn.answered(result, outcomeOf(result, about));
     if (outcome !== undefined) this.#endTurn(outcome);
   }
 

@@ -39,10 +39,13 @@ export class Conversation {
       options: {
         ...options,
         spawnClaudeCodeProcess: this.bridge.spawn,
+        // An answer of `null` is none: what claude asks again was answered before.
         canUseTool: async (name, input, request) =>
-          (await this.#answering?.tool(name, input, request)) ?? { behavior: "deny", message: NOBODY },
+          this.#answering === undefined
+            ? { behavior: "deny", message: NOBODY }
+            : this.#answering.tool(name, input, request),
         onElicitation: async (request, more) =>
-          (await this.#answering?.elicitation(request, more)) ?? { action: "cancel" },
+          this.#answering === undefined ? { action: "cancel" } : this.#answering.elicitation(request, more),
       },
     });
   }

@@ -1,13 +1,14 @@
 /** What claude asked and waits for. Each request is answered exactly once, and at once where nobody is to be asked. */
 import { randomUUID } from "node:crypto";
+import { parse, resolve } from "node:path";
 import type { CanUseTool, OnElicitation, PermissionResult } from "@anthropic-ai/claude-agent-sdk";
 import { ProviderItemId } from "@heddle/contracts/Ids";
 import type { ApprovalDecision, RuntimeMode } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
-import { acceptedBy } from "../shared/Acceptance.ts";
+import { acceptedBy, AcceptedActs, type Act } from "../shared/Acceptance.ts";
 import { boundJson, boundText } from "../shared/Bounded.ts";
 import { containedPath } from "../shared/Containment.ts";
-import { answerTo, type Approval, approvalOf, type Asked, memoryOf } from "./Approvals.ts";
+import { actOf, answerTo, type Approval, approvalOf, type Asked } from "./Approvals.ts";
 import { agentNotice } from "./Notices.ts";
 import { ASK_TOOL, type Questions, questionsOfElicitation, questionsOfTool } from "./Questions.ts";
 import { MAX_TITLE } from "./Tools.ts";
@@ -20,6 +21,8 @@ interface OpenApproval {
   readonly type: "approval";
   readonly approval: Approval;
   readonly itemId: ProviderItemId;
+  /** As which it is remembered when a person accepts it for the session; `undefined` where that cannot be told. */
+  readonly act: Act | undefined;
   readonly isInside: boolean;
   readonly settle: (answer: PermissionResult) => void;
 }
@@ -50,8 +53,7 @@ export interface OpenRequestsOptions {
 export class OpenRequests {
   readonly #open = new Map<string, Open>();
   readonly #answered = new Set<string>();
-  /** What a person accepted for the session. */
-  readonly #remembered = new Set<string>();
+  readonly #accepted = new AcceptedActs();
   readonly #options: OpenRequestsOptions;
   /** Makes request keys unique among all processes of one session. */
   readonly #prefix = randomUUID().slice(0, 8);
@@ -92,7 +94,7 @@ export class OpenRequests {
     const request = this.#open.get(requestKey);
     if (request?.type !== "approval") return notOpen("approval");
     this.#open.delete(requestKey);
-    if (decision === "acceptForSession") this.#remembered.add(memoryOf(request.approval));
+    if (decision === "acceptForSession" && request.act !== undefined) this.#accepted.add(request.act);
     return { ok: true, give: () => request.settle(answerTo(request.approval, decision)) };
   }
 
@@ -135,9 +137,11 @@ export class OpenRequests {
     // It may be the first that is heard of the call; one of a subagent is shown as what that does.
     if (agentID === undefined)
       for (const event of translator.tools.started(toolUseID, name, input)) emit(event);
-    const isInside = await isWithin(cwd, approval.writes);
+    const leadsTo = await endsOf(cwd, approval.writes);
+    const isInside = await areWithin(cwd, leadsTo);
+    const act = actOf(approval, leadsTo);
     const itemId = ProviderItemId.make(translator.tools.shownAs(toolUseID));
-    const request: OpenApproval = { type: "approval", approval, itemId, isInside, settle };
+    const request: OpenApproval = { type: "approval", approval, itemId, act, isInside, settle };
     if (this.#options.cancelling() || signal.aborted) return cancel(request);
     if (this.#accepts(request)) return this.#acceptAutomatically(request);
     const { kind, payload } = approval;
@@ -163,13 +167,17 @@ export class OpenRequests {
   }
 
   /** An edit is accepted by a mode only where it stays in the thread's folder, links followed. */
-  #accepts({ approval, isInside }: OpenApproval): boolean {
-    if (this.#remembered.has(memoryOf(approval))) return true;
+  #accepts({ approval, act, isInside }: OpenApproval): boolean {
+    if (this.#isRemembered(act)) return true;
     return acceptedBy(this.#mode, approval.kind) && (this.#mode === "full-access" || isInside);
   }
 
-  #acceptAutomatically({ approval, itemId, settle }: OpenApproval): void {
-    const remembered = this.#remembered.has(memoryOf(approval));
+  #isRemembered(act: Act | undefined): boolean {
+    return act !== undefined && this.#accepted.has(act);
+  }
+
+  #acceptAutomatically({ approval, itemId, act, settle }: OpenApproval): void {
+    const remembered = this.#isRemembered(act);
     const why = remembered ? "accepted before for this session" : `runtime mode ${this.#mode}`;
     const title = boundText(approval.title, MAX_TITLE);
     this.#options.emit({
@@ -210,14 +218,31 @@ export class OpenRequests {
   }
 }
 
-const isWithin = async (folder: string, paths: ReadonlyArray<string> | undefined): Promise<boolean> => {
+/** Where paths really lead, inside of the folder or not; `undefined` where that is not known of all of them. */
+const endsOf = async (
+  folder: string,
+  paths: ReadonlyArray<string> | undefined,
+): Promise<ReadonlyArray<string> | undefined> => {
+  if (paths === undefined) return undefined;
+  const absolute = paths.map((path) => resolve(folder, path));
+  return known(Promise.all(absolute.map((path) => containedPath(parse(path).root, path))));
+};
+
+const areWithin = async (folder: string, paths: ReadonlyArray<string> | undefined): Promise<boolean> => {
   if (paths === undefined) return false;
+  const contained = await known(Promise.all(paths.map((path) => containedPath(folder, path))));
+  return contained !== undefined;
+};
+
+const known = async (
+  looked: Promise<ReadonlyArray<string | undefined>>,
+): Promise<ReadonlyArray<string> | undefined> => {
   try {
-    const contained = await Promise.all(paths.map((path) => containedPath(folder, path)));
-    return contained.every((path) => path !== undefined);
+    const found = await looked;
+    return found.every((path) => path !== undefined) ? found : undefined;
   } catch (error) {
-    // A path that leads nowhere (through a file, round in circles) is not known to be inside.
-    if (error instanceof Error && "code" in error) return false;
+    // A path that leads nowhere (through a file, round in circles).
+    if (error instanceof Error && "code" in error) return undefined;
     throw error;
   }
 };

@@ -17,7 +17,7 @@ export const EFFORTS: ReadonlyArray<string> = [
 ] satisfies Array<EffortLevel>;
 export const isEffort = (effort: string): effort is EffortLevel => EFFORTS.includes(effort);
 
-const readSources = read(
+const readOptions = read(
   Schema.Struct({
     settingSources: maybe(Schema.Array(Schema.Literals(["user", "project", "local"]))),
     fallbackModel: maybe(Schema.String),
@@ -29,12 +29,12 @@ const readSources = read(
 const KNOWN_OPTIONS = new Set(["settingSources", "fallbackModel", "effort"]);
 
 export const unknownOptions = ({ options }: ModelSelection): ReadonlyArray<string> =>
-  options !== undefined && readSources(options) === undefined
+  options !== undefined && readOptions(options) === undefined
     ? Object.keys(options)
     : Object.keys(options ?? {}).filter((name) => !KNOWN_OPTIONS.has(name));
 
 export const effortIn = ({ options }: ModelSelection): string | undefined =>
-  readSources(options ?? {})?.effort ?? undefined;
+  readOptions(options ?? {})?.effort ?? undefined;
 
 /**
  * `default` is the mode in which claude asks. What a runtime mode accepts of that is Heddle's to accept, so that the thread
@@ -66,7 +66,7 @@ export const optionsOf = (
   { cwd, model, runtimeMode }: StartInput,
   { sessionId, resume, fork }: Opening,
 ): Options => {
-  const chosen = readSources(model.options ?? {});
+  const chosen = readOptions(model.options ?? {});
   const effort = chosen?.effort;
   return {
     cwd,

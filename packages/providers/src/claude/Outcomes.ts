@@ -1,5 +1,6 @@
 /** How a turn ended, in words for a person. Pure. */
 import type { TurnOutcome } from "@heddle/contracts/Model";
+import { loginWanted } from "../shared/Advice.ts";
 import { boundText } from "../shared/Bounded.ts";
 import type { Result } from "./Wire.ts";
 
@@ -13,20 +14,22 @@ export interface Outcome {
 
 interface About {
   readonly provider: string;
+  /** How to log in, where that is known of the command that was started. */
+  readonly login: string | undefined;
   /** A person asked for its end. */
   readonly cancelling: boolean;
   /** Why the model could not be asked, where that was the last that was heard. */
   readonly trouble: string | undefined;
 }
 
-export const outcomeOf = (result: Result, { provider, cancelling, trouble }: About): Outcome => {
+export const outcomeOf = (result: Result, { provider, login, cancelling, trouble }: About): Outcome => {
   const failed = result.is_error === true || result.subtype !== "success";
   // Only a turn that a person ended is interrupted: what else breaks one off is an error.
   if (failed && cancelling) return { status: "interrupted" };
   if (failed) {
     const reason = reasonOf(result);
     const wantsLogin = trouble === "authentication_failed" || result.api_error_status === UNAUTHORIZED;
-    return { status: "error", reason: wantsLogin ? `${reason}. ${loginAdvice(provider)}` : reason };
+    return { status: "error", reason: wantsLogin ? `${reason}. ${loginWanted(provider, login)}` : reason };
   }
   const stopped = result.stop_reason;
   return stopped && !ORDINARY.has(stopped)
@@ -42,6 +45,3 @@ export const reasonOf = ({ subtype, errors, result, terminal_reason }: Result): 
   const words = said.map((text) => text.trim()).filter((text) => text !== "");
   return boundText(words.length > 0 ? words.join("; ") : (terminal_reason ?? subtype), MAX_REASON);
 };
-
-export const loginAdvice = (provider: string): string =>
-  `${provider} wants a login. Run "claude" once in a terminal and log in there, as the user that runs Heddle, or set ANTHROPIC_API_KEY under "env" of the agent in settings.json.`;

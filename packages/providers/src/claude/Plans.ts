@@ -7,7 +7,10 @@ import { TaskCreated, TaskListed, TaskUpdate, Todos } from "./Wire.ts";
 type PlanUpdated = Extract<ProviderRuntimeEvent, { type: "plan.updated" }>;
 type Entry = PlanUpdated["entries"][number];
 
+/** Of a longer plan, the first. */
 const MAX_ENTRIES = 200;
+/** Beyond these, the oldest that is done is forgotten, or else the oldest. */
+const MAX_TASKS = 200;
 const MAX_TEXT = 4000;
 
 const readTodos = read(Todos);
@@ -28,7 +31,7 @@ export class Plans {
       case "TaskCreate": {
         const task = readCreated(outcome)?.task;
         if (task === undefined) return [];
-        this.#tasks.set(task.id, entry(task.subject, "pending"));
+        this.#keep(task.id, entry(task.subject, "pending"));
         return this.#plan();
       }
       case "TaskUpdate": {
@@ -45,12 +48,20 @@ export class Plans {
         if (tasks === undefined) return [];
         const before = JSON.stringify([...this.#tasks.values()]);
         this.#tasks.clear();
-        for (const { id, subject, status } of tasks) this.#tasks.set(id, entry(subject, status));
+        for (const { id, subject, status } of tasks) this.#keep(id, entry(subject, status));
         return JSON.stringify([...this.#tasks.values()]) === before ? [] : this.#plan();
       }
       default:
         return [];
     }
+  }
+
+  #keep(id: string, task: Entry): void {
+    this.#tasks.set(id, task);
+    if (this.#tasks.size <= MAX_TASKS) return;
+    const [oldest] = this.#tasks.keys();
+    const done = [...this.#tasks].find(([, { status }]) => status === "completed")?.[0];
+    this.#tasks.delete(done ?? oldest ?? id);
   }
 
   #plan(): ReadonlyArray<PlanUpdated> {

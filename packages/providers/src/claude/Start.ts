@@ -85,13 +85,19 @@ const open = Effect.fnUntraced(function* (
         cwd,
         mode,
         deadlines,
+        login: launch.login,
       });
       return session;
     },
-    // Where it is not answered, the exit of the process says more.
-    handshake: () =>
-      Effect.tryPromise(() => conversation.query.initializationResult()).pipe(
-        Effect.catch(() => Effect.never),
+    handshake: (begun) =>
+      Effect.tryPromise({
+        try: () => conversation.query.initializationResult(),
+        catch: (error) => String(error),
+      }).pipe(
+        // Where claude ends over it, its exit says more.
+        Effect.tapError((why) => Effect.sync(() => begun.process.appendNoise(why))),
+        Effect.tapError(() => Effect.sleep(deadlines.closing)),
+        Effect.mapError((why) => begun.error("start", notStarted(provider, why))),
       ),
   }).pipe(
     Effect.onError(() => Effect.sync(() => conversation.end())),
@@ -115,4 +121,6 @@ const loadSdk = (provider: string) =>
   });
 
 const cannotStart = (provider: string, reason: string): ProviderError =>
-  new ProviderError({ provider, operation: "start", message: `${provider} would not start: ${reason}` });
+  new ProviderError({ provider, operation: "start", message: notStarted(provider, reason) });
+
+const notStarted = (provider: string, reason: string): string => `${provider} would not start: ${reason}`;

@@ -66,11 +66,15 @@ export class Tools {
 
   /** The call as the thread knows it: of a subagent's, that is the subagent. */
   shownAs(id: string): string {
+    const seen = new Set([id]);
     let shown = id;
-    // Subagents may have subagents.
-    for (let owner = this.#owners.get(id); owner !== undefined; owner = this.#owners.get(owner))
+    // Subagents may have subagents. Whatever claude says of whose they are, this comes to an end.
+    for (;;) {
+      const owner = this.#owners.get(shown);
+      if (owner === undefined || seen.has(owner)) return shown;
+      seen.add(owner);
       shown = owner;
-    return shown;
+    }
   }
 
   /** Calls are left open when a turn is interrupted, and when claude dies: nobody will tell how those ended. */

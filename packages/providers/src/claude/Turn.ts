@@ -37,12 +37,6 @@ export class Turn {
     this.#known.add(uuid);
   }
 
-  /** It was never with claude. */
-  takeBack(uuid: string): void {
-    this.#open.delete(uuid);
-    this.#known.delete(uuid);
-  }
-
   /** Whether a result answers a prompt of this turn; `undefined` where it does not say what it answers. */
   isAnsweredBy(result: Result): boolean | undefined {
     const uuids = uuidsOf(result);

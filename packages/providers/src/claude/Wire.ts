@@ -61,13 +61,7 @@ export const StreamEvent = Schema.Struct({
     index: maybe(Schema.Int),
     message: maybe(Schema.Struct({ id: Schema.String, model: maybe(Schema.String), usage: maybe(Tokens) })),
     content_block: maybe(Block),
-    delta: maybe(
-      Schema.Struct({
-        type: maybe(Schema.String),
-        text: maybe(Schema.String),
-        thinking: maybe(Schema.String),
-      }),
-    ),
+    delta: maybe(Schema.Struct({ text: maybe(Schema.String), thinking: maybe(Schema.String) })),
     usage: maybe(Tokens),
   }),
 });
@@ -130,12 +124,11 @@ export const RateLimit = Schema.Struct({
     status: Schema.String,
     resetsAt: maybe(Schema.Finite),
     rateLimitType: maybe(Schema.String),
-    utilization: maybe(Schema.Finite),
   }),
 });
 
 /** Of messages that are words for a person and nothing else. */
-export const Words = Schema.Struct({ content: maybe(Schema.String), text: maybe(Schema.String) });
+export const Words = Schema.Struct({ content: maybe(Schema.String) });
 
 export const Level = Schema.Struct({ level: maybe(Schema.String) });
 

@@ -4,7 +4,8 @@
  */
 import { Effect, Schema } from "effect";
 import { agentEnvironment } from "../shared/AgentProcess.ts";
-import type { Findings } from "../shared/Findings.ts";
+import { CLIENT_INFO } from "../shared/ClientInfo.ts";
+import { type Findings, notUnderstood } from "../shared/Findings.ts";
 import { probing } from "../shared/Probing.ts";
 import type { ProviderAdapter } from "../shared/Provider.ts";
 import { maybe, read } from "../shared/Read.ts";
@@ -33,23 +34,31 @@ export const checkCodex: ProviderAdapter["check"] = (provider, launch, deadlines
     launch,
     deadlines,
     Effect.fnUntraced(function* (probe, findings, cwd) {
-      const answer = yield* probe.ask("initialize", {
-        clientInfo: { name: "heddle", title: "Heddle", version: "0.1.0" },
-        capabilities: { experimentalApi: true, requestAttestation: false },
-      });
-      findings.version = versionIn(readInitialize(answer)?.userAgent ?? "");
+      const codex = readInitialize(
+        yield* probe.ask("initialize", {
+          clientInfo: CLIENT_INFO,
+          capabilities: { experimentalApi: true, requestAttestation: false },
+        }),
+      );
+      if (codex === undefined) {
+        findings.problems = [notUnderstood("initialize")];
+        return;
+      }
+      findings.version = versionIn(codex.userAgent);
       findings.capabilities = CAPABILITIES;
       probe.notify("initialized");
       const account = readAccount(yield* probe.ask("account/read", { refreshToken: false }));
-      if (account === undefined) return;
-      if (account.account !== null) {
+      if (account === undefined) {
+        findings.problems = [notUnderstood("account/read")];
+      } else if (account.account !== null) {
         findings.loggedIn = "in";
         findings.account = accountName(account.account);
       } else if (account.requiresOpenaiAuth) {
         findings.loggedIn = "out";
       } else {
-        const config = readConfig(yield* probe.ask("config/read", { cwd, includeLayers: false }));
-        lookForKey(findings, config?.config ?? {}, agentEnvironment(process.env, launch.env, ""));
+        const settings = readConfig(yield* probe.ask("config/read", { cwd, includeLayers: false }));
+        if (settings === undefined) findings.problems = [notUnderstood("config/read")];
+        else lookForKey(findings, settings.config, agentEnvironment(process.env, launch.env, ""));
       }
     }),
   );
@@ -62,7 +71,7 @@ const accountName = ({ type, planType }: { readonly type: string; readonly planT
 /** A model that is not OpenAI's takes its key from a variable, or none. */
 const lookForKey = (
   findings: Findings,
-  config: NonNullable<ReturnType<typeof readConfig>>["config"] | Record<string, never>,
+  config: NonNullable<ReturnType<typeof readConfig>>["config"],
   env: NodeJS.ProcessEnv,
 ): void => {
   const name = config.model_provider ?? "";

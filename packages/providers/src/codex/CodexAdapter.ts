@@ -3,7 +3,13 @@ import { randomUUID } from "node:crypto";
 import type { ModelSelection } from "@heddle/contracts/Model";
 import { Effect, Exit, type Scope } from "effect";
 import type { Deadlines } from "../shared/Deadlines.ts";
-import { goneMessage, handedOver, startProcessSession } from "../shared/ProcessSession.ts";
+import {
+  answeredInTime,
+  goneMessage,
+  handedOver,
+  present,
+  startProcessSession,
+} from "../shared/ProcessSession.ts";
 import type {
   AgentLaunch,
   AgentSession,
@@ -36,7 +42,8 @@ export const startCodex = Effect.fnUntraced(function* (
     launch,
     cwd,
     deadlines,
-    make: (process, queue) => new CodexSession({ provider, process, queue, cwd, mode, deadlines }),
+    make: (process, queue) =>
+      new CodexSession({ provider, process, queue, cwd, mode, deadlines, login: launch.login }),
     handshake: (session: CodexSession) => handshake(session, input),
   });
   session.begin(opened);
@@ -50,10 +57,6 @@ const agentSession = (
   deadlines: Deadlines,
 ): AgentSession => {
   const { process, requests } = session;
-  const present = (operation: ProviderError["operation"]) =>
-    Effect.suspend(() =>
-      session.gone ? Effect.fail(session.error(operation, goneMessage(session))) : Effect.void,
-    );
 
   return {
     adapterKey: "codex",
@@ -65,7 +68,7 @@ const agentSession = (
     resumeCursor: { threadId: session.threadId },
     events,
     prompt: Effect.fnUntraced(function* (input) {
-      yield* present("prompt");
+      yield* present(session, "prompt");
       const turn = session.reserveTurn();
       if (turn === undefined) {
         return yield* session.error("prompt", `${session.provider} is still at work on a turn.`);
@@ -79,25 +82,25 @@ const agentSession = (
       );
     }),
     steer: Effect.fnUntraced(function* (input) {
-      yield* present("steer");
+      yield* present(session, "steer");
       yield* steer(session, input, deadlines);
     }),
     interrupt: session.interrupt,
     respondApproval: Effect.fnUntraced(function* (requestKey, decision) {
-      yield* present("respond");
+      yield* present(session, "respond");
       const answered = requests.decide(requestKey, decision);
       if (!answered.ok) return yield* session.error("respond", answered.problem);
       if (decision === "cancel") yield* session.interrupt;
       yield* handedOver(session, "respond", answered.sent, deadlines);
     }),
     respondUserInput: Effect.fnUntraced(function* (requestKey, answers) {
-      yield* present("respond");
+      yield* present(session, "respond");
       const answered = requests.answer(requestKey, answers);
       if (!answered.ok) return yield* session.error("respond", answered.problem);
       yield* handedOver(session, "respond", answered.sent, deadlines);
     }),
     setRuntimeMode: Effect.fnUntraced(function* (mode) {
-      yield* present("set-mode");
+      yield* present(session, "set-mode");
       // The permissions of a turn are those that it began with.
       if (session.turn !== undefined && session.toldMode === "full-access" && mode !== "full-access") {
         const summary = "The turn that runs keeps full access until it ends. Interrupt it to end that now.";
@@ -141,10 +144,7 @@ const startTurn = Effect.fnUntraced(function* (
           orElse: () => Effect.fail(session.error("prompt", goneMessage(session))),
         }),
     }),
-    Effect.timeoutOrElse({
-      duration: deadlines.handOver,
-      orElse: () => Effect.fail(session.error("prompt", `${session.provider} did not answer in time.`)),
-    }),
+    answeredInTime(session, "prompt", deadlines),
   );
   if (toInterrupt !== undefined) yield* Effect.forkDetach(session.interruptTurn(toInterrupt));
 });
@@ -166,10 +166,7 @@ const steer = Effect.fnUntraced(function* (session: CodexSession, input: PromptI
       CodexRefused: ({ reason }) => Effect.fail(session.error("steer", `${provider} refused it: ${reason}`)),
       CodexGone: () => Effect.fail(session.error("steer", goneMessage(session))),
     }),
-    Effect.timeoutOrElse({
-      duration: deadlines.handOver,
-      orElse: () => Effect.fail(session.error("steer", `${provider} did not answer in time.`)),
-    }),
+    answeredInTime(session, "steer", deadlines),
   );
 });
 

@@ -3,6 +3,7 @@ import { ProviderSessionId, ProviderThreadId, ProviderTurnId } from "@heddle/con
 import type { RuntimeMode } from "@heddle/contracts/Model";
 import type { ProviderRuntimeEvent } from "@heddle/contracts/ProviderRuntimeEvent";
 import { Data, Effect, Fiber } from "effect";
+import { loginWanted } from "../shared/Advice.ts";
 import type { AgentProcess, ProcessExit } from "../shared/AgentProcess.ts";
 import { boundText } from "../shared/Bounded.ts";
 import type { Deadlines } from "../shared/Deadlines.ts";
@@ -49,6 +50,8 @@ export interface CodexSessionOptions {
   readonly cwd: string;
   readonly mode: RuntimeMode;
   readonly deadlines: Deadlines;
+  /** How to log in, where that is known. */
+  readonly login?: string | undefined;
 }
 
 /** From the moment that a prompt is taken until codex says that its turn is over. */
@@ -72,6 +75,7 @@ export class CodexSession implements ProcessSession {
   toldMode: RuntimeMode | undefined;
   workspace = workspaceWrite(undefined);
   readonly #deadlines: Deadlines;
+  readonly #loginAdvice: string;
   readonly #queue: EventQueue;
   readonly #translator = new Translator();
   readonly #usage = new UsageMeter();
@@ -83,11 +87,12 @@ export class CodexSession implements ProcessSession {
   #over = false;
   #ended = false;
 
-  constructor({ provider, process, queue, cwd, mode, deadlines }: CodexSessionOptions) {
+  constructor({ provider, process, queue, cwd, mode, deadlines, login }: CodexSessionOptions) {
     this.provider = provider;
     this.process = process;
     this.mode = mode;
     this.#deadlines = deadlines;
+    this.#loginAdvice = loginWanted(provider, login);
     this.#queue = queue;
     this.requests = new OpenRequests({
       connection: () => this.connection,
@@ -330,7 +335,7 @@ export class CodexSession implements ProcessSession {
     this.#finishItems(ended);
     this.#turn = undefined;
     const status = toOutcome(ended.status);
-    const reason = ended.error ? reasonOf(ended.error, this.provider) : undefined;
+    const reason = ended.error ? reasonOf(ended.error, this.#loginAdvice) : undefined;
     this.emit({ type: "turn.completed", status, ...(reason === undefined ? {} : { reason }) });
   }
 
@@ -360,7 +365,7 @@ export class CodexSession implements ProcessSession {
   #troubled(params: unknown): void {
     const told = readError(params);
     if (told === undefined || (!told.willRetry && this.#turn !== undefined)) return;
-    const summary = reasonOf(told.error, this.provider);
+    const summary = reasonOf(told.error, this.#loginAdvice);
     this.emit(agentNotice(told.willRetry ? "info" : "error", summary, {}));
   }
 }

@@ -3,7 +3,7 @@
  * is dispatched in the order of the wire, one message after the other, and no faster than the events are read.
  */
 import type { AgentProcess } from "../shared/AgentProcess.ts";
-import { isErrno } from "../shared/Errno.ts";
+import { isCutOff } from "../shared/Errno.ts";
 import { type JsonObject, jsonLines } from "../shared/JsonLines.ts";
 import type { ClientRequest, RequestId } from "./Protocol.ts";
 
@@ -87,8 +87,7 @@ export class Connection {
       }
     } catch (error) {
       // An output that is cut off is over. Of anything else, whoever asks how the agent ended is to find why.
-      const cutOff = isErrno(error, "ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET", "EPIPE", "ABORT_ERR");
-      if (!cutOff) this.#process.appendNoise(String(error));
+      if (!isCutOff(error)) this.#process.appendNoise(String(error));
     }
     this.#over = true;
     for (const heard of this.#waiting.values()) heard({ type: "gone" });

@@ -1,5 +1,6 @@
 /** From a started process to a thread that takes prompts. */
 import { Effect } from "effect";
+import { CLIENT_INFO } from "../shared/ClientInfo.ts";
 import type { ProviderError, StartInput } from "../shared/Provider.ts";
 import { read } from "../shared/Read.ts";
 import type { CodexSession } from "./CodexSession.ts";
@@ -25,7 +26,7 @@ export const handshake = Effect.fnUntraced(function* (session: CodexSession, inp
 const initialize = (session: CodexSession) =>
   session
     .ask("initialize", {
-      clientInfo: { name: "heddle", title: "Heddle", version: "0.1.0" },
+      clientInfo: CLIENT_INFO,
       // Without the first, codex asks no questions, and its commands cannot be ended one by one.
       capabilities: { experimentalApi: true, requestAttestation: false },
     })

@@ -7,14 +7,11 @@ const UNAUTHORIZED = 401;
 
 export const reasonOf = (
   { message, additionalDetails, codexErrorInfo }: TurnError,
-  provider: string,
+  loginAdvice: string,
 ): string => {
   const reason = boundText(additionalDetails ? `${message}: ${additionalDetails}` : message, MAX_REASON);
-  return wantsLogin(codexErrorInfo) ? `${reason}. ${loginAdvice(provider)}` : reason;
+  return wantsLogin(codexErrorInfo) ? `${reason}. ${loginAdvice}` : reason;
 };
-
-export const loginAdvice = (provider: string): string =>
-  `${provider} wants a login. Run "codex login" in a terminal, as the user that runs Heddle, or set its key under "env" of the agent in settings.json.`;
 
 /** Codex says it by a word, or by the status that the model's server answered with. */
 const wantsLogin = (info: unknown): boolean => {

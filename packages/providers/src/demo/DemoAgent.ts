@@ -40,7 +40,7 @@ export const demoAgent = (): acp.AgentApp => {
     })
     .onRequest(acp.methods.agent.session.new, ({ params }) => {
       const sessionId = randomUUID();
-      const session: DemoSession = { sessionId, cwd: params.cwd, allowed: new Set(), canAsk, calls: 0 };
+      const session: DemoSession = { sessionId, cwd: params.cwd, canAsk, calls: 0 };
       sessions.set(sessionId, { session, turn: undefined });
       return { sessionId };
     })

@@ -21,8 +21,6 @@ const CONTEXT_WINDOW = 200_000;
 export interface DemoSession {
   readonly sessionId: string;
   readonly cwd: string;
-  /** Kinds of acts that a person allowed for good. */
-  readonly allowed: Set<acp.ToolKind>;
   readonly canAsk: boolean;
   calls: number;
 }
@@ -196,7 +194,7 @@ export class DemoTurn {
         ...(rawOutput === undefined ? {} : { rawOutput }),
       });
     try {
-      if (!(await this.#mayI(kind, call))) {
+      if (!(await this.#mayI(call))) {
         await report("failed");
         await this.#say(`Skipped: ${title}`);
         return;
@@ -215,22 +213,19 @@ export class DemoTurn {
     }
   }
 
-  async #mayI(kind: acp.ToolKind, call: acp.ToolCallUpdate): Promise<boolean> {
-    if (this.#session.allowed.has(kind)) return true;
+  async #mayI(call: acp.ToolCallUpdate): Promise<boolean> {
     const { outcome } = await this.#unlessCancelled(
       this.#client.request(acp.methods.client.session.requestPermission, {
         sessionId: this.#session.sessionId,
         toolCall: { ...call, status: "pending" },
         options: [
           { optionId: "once", name: "Allow", kind: "allow_once" },
-          { optionId: "always", name: `Allow every ${kind} in this session`, kind: "allow_always" },
           { optionId: "no", name: "Skip", kind: "reject_once" },
         ],
       }),
     );
     // What a client cancels is not declined: the whole turn is to end.
     if (outcome.outcome === "cancelled") throw new Cancelled();
-    if (outcome.optionId === "always") this.#session.allowed.add(kind);
     return outcome.optionId !== "no";
   }
 

@@ -12,6 +12,10 @@ export const howToInstall = ({ command, install }: Pick<AgentLaunch, "command" |
     : `Install it: ${install}`;
 };
 
+/** For one whose turn failed for want of it. */
+export const loginWanted = (provider: string, login: string | undefined): string =>
+  `${provider} wants a login. ${howToLogIn(login)}`;
+
 export const howToLogIn = (login: string | undefined): string =>
   login === undefined
     ? `Log in with its own command in a terminal, as the user that runs Heddle, or set its key under "env" of the agent in settings.json.`

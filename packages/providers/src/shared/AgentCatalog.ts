@@ -30,7 +30,7 @@ export class AgentCatalog extends Context.Service<
 }
 
 const make = (options: ProvidersOptions): AgentCatalog["Service"] => {
-  const agents = agentTable(options.agents);
+  const agents = agentTable(options.agents, options.owner);
   const deadlines = { ...CHECK_DEADLINES, ...options.deadlines };
 
   const chosen = (names: ReadonlyArray<string> | undefined): Effect.Effect<ReadonlyArray<Agent>, NotFound> =>

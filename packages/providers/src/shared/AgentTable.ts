@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { acp } from "../acp/Adapter.ts";
 import { claude } from "../claude/Adapter.ts";
 import { codex } from "../codex/Adapter.ts";
+import { OWNER_MARK } from "./ProcessTree.ts";
 import type { AgentLaunch, ProviderAdapter } from "./Provider.ts";
 
 /** By protocol, in the order in which their agents are listed. Another protocol is another line. */
@@ -21,8 +22,11 @@ export const builtInAgents: Readonly<Record<string, AgentLaunch>> = Object.assig
   ...Object.values(adapters).map(({ agents }) => agents),
 );
 
-/** By name. One of the settings takes the place of one that is built in. */
-export const agentTable = (own: Readonly<Record<string, AgentLaunch>>): ReadonlyMap<string, Agent> =>
+/** By name. One of the settings takes the place of one that is built in. The processes of all bear the owner's mark. */
+export const agentTable = (
+  own: Readonly<Record<string, AgentLaunch>>,
+  owner?: string,
+): ReadonlyMap<string, Agent> =>
   new Map(
     [
       ...Object.entries(builtInAgents).map(([name, launch]): Agent => ({ name, launch, source: "built-in" })),
@@ -31,8 +35,11 @@ export const agentTable = (own: Readonly<Record<string, AgentLaunch>>): Readonly
         launch: withKnown(launch),
         source: "settings",
       })),
-    ].map((agent) => [agent.name, agent]),
+    ].map((agent) => [agent.name, { ...agent, launch: owned(agent.launch, owner) }]),
   );
+
+const owned = (launch: AgentLaunch, owner: string | undefined): AgentLaunch =>
+  owner === undefined ? launch : { ...launch, env: { ...launch.env, [OWNER_MARK]: owner } };
 
 /** What is known of a program holds also where a person says how it is started. */
 const withKnown = (launch: AgentLaunch): AgentLaunch => {

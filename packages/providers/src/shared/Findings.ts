@@ -10,3 +10,6 @@ export const nothingFound = (): Findings => ({
   capabilities: null,
   problems: [],
 });
+
+export const notUnderstood = (method: string): string =>
+  `It answered ${method} with something that Heddle does not understand.`;

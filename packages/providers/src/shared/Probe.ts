@@ -1,7 +1,7 @@
 /** A few questions to an agent over its standard input and output, in JSON-RPC, for a check of it. */
 import { Data, Deferred, Effect } from "effect";
 import type { AgentProcess } from "./AgentProcess.ts";
-import { isErrno } from "./Errno.ts";
+import { isCutOff } from "./Errno.ts";
 import { type JsonObject, jsonLines } from "./JsonLines.ts";
 
 const METHOD_NOT_FOUND = -32601;
@@ -86,8 +86,7 @@ export class Probe {
       });
       for await (const message of messages) this.#heard(message);
     } catch (error) {
-      const cutOff = isErrno(error, "ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET", "EPIPE", "ABORT_ERR");
-      if (!cutOff) process.appendNoise(String(error));
+      if (!isCutOff(error)) process.appendNoise(String(error));
     }
     this.#over = true;
     for (const resume of this.#asked.values()) resume(Effect.fail(new ProbeGone()));

@@ -12,6 +12,8 @@ import type { AgentLaunch, ProviderError } from "./Provider.ts";
 export interface ProcessSession {
   readonly provider: string;
   readonly process: AgentProcess;
+  /** Its process has ended, or is being ended. */
+  readonly gone: boolean;
   /** Settles when the agent's output has been read to its end. Never rejects. */
   readonly outputEnded: Promise<void>;
   /** Asks the agent to end its turn and to write down what it knows. A courtesy: what comes next ends it in any case. */
@@ -97,6 +99,24 @@ export const handedOver = (
         ? Effect.void
         : Effect.fail(session.error(operation, `${session.provider} does not read what it is sent.`)),
     ),
+  );
+
+/** Fails where the process does not answer it. */
+export const answeredInTime =
+  (session: ProcessSession, operation: ProviderError["operation"], { handOver }: Deadlines) =>
+  <A, E>(answer: Effect.Effect<A, E>): Effect.Effect<A, E | ProviderError> =>
+    Effect.timeoutOrElse(answer, {
+      duration: handOver,
+      orElse: () => Effect.fail(session.error(operation, `${session.provider} did not answer in time.`)),
+    });
+
+/** Fails where there is no process any more. */
+export const present = (
+  session: ProcessSession,
+  operation: ProviderError["operation"],
+): Effect.Effect<void, ProviderError> =>
+  Effect.suspend(() =>
+    session.gone ? Effect.fail(session.error(operation, goneMessage(session))) : Effect.void,
   );
 
 /** What an error says of a process that has ended. */

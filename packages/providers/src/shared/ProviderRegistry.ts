@@ -2,7 +2,6 @@
 import { Effect, Layer } from "effect";
 import { adapters, agentTable } from "./AgentTable.ts";
 import { type Deadlines, defaultDeadlines } from "./Deadlines.ts";
-import { OWNER_MARK } from "./ProcessTree.ts";
 import { type AgentLaunch, ProviderError, Providers } from "./Provider.ts";
 
 export interface ProvidersOptions {
@@ -14,10 +13,8 @@ export interface ProvidersOptions {
 }
 
 export const layer = (options: ProvidersOptions): Layer.Layer<Providers> => {
-  const agents = agentTable(options.agents);
+  const agents = agentTable(options.agents, options.owner);
   const deadlines = { ...defaultDeadlines, ...options.deadlines };
-  const owned = (launch: AgentLaunch): AgentLaunch =>
-    options.owner === undefined ? launch : { ...launch, env: { ...launch.env, [OWNER_MARK]: options.owner } };
   return Layer.succeed(Providers, {
     names: [...agents.keys()],
     start: (input) => {
@@ -25,7 +22,7 @@ export const layer = (options: ProvidersOptions): Layer.Layer<Providers> => {
       const agent = agents.get(provider);
       return agent === undefined
         ? Effect.fail(unknownAgent(provider))
-        : adapters[agent.launch.protocol].start(provider, owned(agent.launch), input, deadlines);
+        : adapters[agent.launch.protocol].start(provider, agent.launch, input, deadlines);
     },
   });
 };

@@ -2,7 +2,7 @@
 import { Effect, Option } from "effect";
 import type { ProcessExit } from "./AgentProcess.ts";
 import type { Deadlines } from "./Deadlines.ts";
-import { isErrno } from "./Errno.ts";
+import { isCutOff } from "./Errno.ts";
 import { checkedProcess, emptyFolder, saidBy } from "./CheckedProcess.ts";
 import type { AgentLaunch, ProviderError } from "./Provider.ts";
 
@@ -43,6 +43,6 @@ const readText = async (output: AsyncIterable<Uint8Array>, take: (text: string) 
   try {
     for await (const chunk of output) take(decoder.decode(chunk, { stream: true }));
   } catch (error) {
-    if (!isErrno(error, "ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET", "EPIPE", "ABORT_ERR")) throw error;
+    if (!isCutOff(error)) throw error;
   }
 };

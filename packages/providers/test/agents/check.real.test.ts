@@ -59,21 +59,26 @@ const environmentOf = (pid: string): string => {
   }
 };
 
+const TIMEOUT = 120_000;
+
 const installed = agentsFolder !== undefined;
 
 describe.skipIf(!installed || codexBinary === undefined)("the check of the real codex", () => {
   it.live.each([
     ["codex", codexBinary ?? ""],
     ["codex-acp", adapter("codex-acp")],
-  ] as const)("finds it logged out without an account, and says what to do: %s", ([name, command]) =>
-    Effect.gen(function* () {
-      const home = yield* workspace;
-      const result = yield* check(name, command, quiet(home));
-      assert.deepInclude(result, { usable: false, loggedIn: "out", account: null });
-      assert.include(result.advice[0], "codex login");
-      assert.deepEqual(result.capabilities, { steer: true, resume: true, fork: true });
-      assert.equal(processesOf(home), "");
-    }).pipe(Effect.scoped),
+  ] as const)(
+    "finds it logged out without an account, and says what to do: %s",
+    ([name, command]) =>
+      Effect.gen(function* () {
+        const home = yield* workspace;
+        const result = yield* check(name, command, quiet(home));
+        assert.deepInclude(result, { usable: false, loggedIn: "out", account: null });
+        assert.include(result.advice[0], "codex login");
+        assert.deepEqual(result.capabilities, { steer: true, resume: true, fork: true });
+        assert.equal(processesOf(home), "");
+      }).pipe(Effect.scoped),
+    TIMEOUT,
   );
 
   it.live.each([
@@ -91,6 +96,7 @@ describe.skipIf(!installed || codexBinary === undefined)("the check of the real 
         assert.isFalse(existsSync(join(home, "sessions")));
         assert.equal(processesOf(home), "");
       }).pipe(Effect.scoped),
+    TIMEOUT,
   );
 });
 
@@ -98,17 +104,20 @@ describe.skipIf(!installed || claudeBinary === undefined)("the check of the real
   it.live.each([
     ["claude", claudeBinary ?? ""],
     ["claude-acp", adapter("claude-agent-acp")],
-  ] as const)("finds it logged out without an account, and usable with a key: %s", ([name, command]) =>
-    Effect.gen(function* () {
-      const home = yield* workspace;
-      const result = yield* check(name, command, quiet(home));
-      assert.deepInclude(result, { usable: false, loggedIn: "out", account: null });
-      assert.include(result.advice[0], "claude auth login");
-      assert.deepEqual(result.capabilities, { steer: true, resume: true, fork: true });
-      const withKey = yield* check(name, command, { ...quiet(home), ...claudeKey });
-      assert.deepInclude(withKey, { usable: true, loggedIn: "in", advice: [] });
-      assert.match(withKey.account ?? "", /API key/);
-      assert.equal(processesOf(home), "");
-    }).pipe(Effect.scoped),
+  ] as const)(
+    "finds it logged out without an account, and usable with a key: %s",
+    ([name, command]) =>
+      Effect.gen(function* () {
+        const home = yield* workspace;
+        const result = yield* check(name, command, quiet(home));
+        assert.deepInclude(result, { usable: false, loggedIn: "out", account: null });
+        assert.include(result.advice[0], "claude auth login");
+        assert.deepEqual(result.capabilities, { steer: true, resume: true, fork: true });
+        const withKey = yield* check(name, command, { ...quiet(home), ...claudeKey });
+        assert.deepInclude(withKey, { usable: true, loggedIn: "in", advice: [] });
+        assert.match(withKey.account ?? "", /API key/);
+        assert.equal(processesOf(home), "");
+      }).pipe(Effect.scoped),
+    TIMEOUT,
   );
 });

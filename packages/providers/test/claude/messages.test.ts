@@ -269,6 +269,39 @@ describe("what claude does", () => {
       assert.deepStrictEqual(seen.all("tool.updated"), []);
     }).pipe(Effect.scoped),
   );
+
+  it.live("shows so much of a list without end: of what is done, the oldest is forgotten first", () =>
+    Effect.gen(function* () {
+      const done = (id: string, tool_use_result: object) =>
+        tells({
+          type: "user",
+          message: { content: [{ type: "tool_result", tool_use_id: id, content: "ok" }] },
+          tool_use_result,
+        });
+      const creates = (id: number) => [
+        calls(`create-${id}`, "TaskCreate", { subject: `task ${id}` }),
+        done(`create-${id}`, { task: { id: `${id}`, subject: `task ${id}` } }),
+      ];
+      const first = Array.from({ length: 200 }, (_, index) => creates(index + 1)).flat();
+      const seen = yield* eventsOf(
+        ...first,
+        calls("update", "TaskUpdate", { taskId: "2", status: "completed" }),
+        done("update", {}),
+        ...creates(201),
+        ...creates(202),
+      );
+      const names = seen.all("plan.updated").map(({ entries }) => entries.map(({ text }) => text));
+      const all = Array.from({ length: 202 }, (_, index) => `task ${index + 1}`);
+      assert.deepStrictEqual(
+        names.at(-2),
+        all.slice(0, 201).filter((name) => name !== "task 2"),
+      );
+      assert.deepStrictEqual(
+        names.at(-1),
+        all.slice(1).filter((name) => name !== "task 2"),
+      );
+    }).pipe(Effect.scoped),
+  );
 });
 
 describe("what claude tells beside its work", () => {

@@ -23,6 +23,8 @@ const heard: Array<Message> = [];
 let wake = (): void => {};
 let position = 0;
 let inputEnded = false;
+const answeredRequests = new Set<string>();
+let answeredTwice = false;
 let unknownAsked = 0;
 let unknownRefused = 0;
 let sent = 0;
@@ -36,6 +38,10 @@ const isExpectedLater = (kind: string): boolean =>
 
 const hear = (msg: Message): void => {
   const { response } = msg;
+  if (response !== undefined) {
+    answeredTwice ||= answeredRequests.has(response.request_id);
+    answeredRequests.add(response.request_id);
+  }
   if (response?.request_id?.startsWith("unknown-")) {
     if (response.subtype === "error") unknownRefused += 1;
   } else if (msg.type === "control_request" && !isExpectedLater(kindOf(msg))) {
@@ -160,8 +166,10 @@ const play = async (line: Line, isLast: boolean): Promise<void> => {
       flush();
       if (line.msg.signal !== null) process.kill(process.pid, line.msg.signal);
       await until(() => inputEnded || undefined);
-      // A client that left a request unanswered fails the test that plays this.
-      process.exit(unknownRefused === unknownAsked ? (line.msg.code ?? 0) : 9);
+      // A client that left a request unanswered, or answered one twice, fails the test that plays this.
+      if (unknownRefused !== unknownAsked) process.exit(9);
+      if (answeredTwice) process.exit(10);
+      process.exit(line.msg.code ?? 0);
   }
 };
 

@@ -5,9 +5,10 @@
  */
 import { globSync } from "node:fs";
 import { join } from "node:path";
+import { assert } from "@effect/vitest";
 import { Effect } from "effect";
 import { agentsFolder, stubModelPort } from "../agents/stubModel.ts";
-import { start, type StartOptions, workspace } from "../support.ts";
+import { start, type Started, type StartOptions, workspace } from "../support.ts";
 
 export const claudeBinary: string | undefined =
   agentsFolder === undefined
@@ -58,3 +59,15 @@ export const startReal = Effect.fnUntraced(function* ({ home: given, env, ...opt
   const started = yield* start({ model: { provider: "claude" }, ...options, agents: { claude } });
   return { ...started, home };
 });
+
+/** What was told last of what a turn has used; fails where anything of it was not told. */
+export const usageOf = (seen: Started["seen"]) => {
+  const { usage, context } = seen.all("usage.updated").at(-1) ?? assert.fail("No usage was told.");
+  const { usedTokens, windowTokens } = context ?? assert.fail("Nothing of the context was told.");
+  return {
+    inputTokens: usage.inputTokens,
+    costUsd: usage.costUsd ?? assert.fail("No cost was told."),
+    usedTokens,
+    windowTokens,
+  };
+};

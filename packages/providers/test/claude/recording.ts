@@ -128,7 +128,7 @@ export const expectedTurns = (lines: ReadonlyArray<Line>): ReadonlyArray<Expecte
 };
 
 export interface RecordedAnswer {
-  readonly decision?: "accept" | "acceptForSession" | "decline";
+  readonly decision?: "accept" | "decline";
   readonly answers?: ReadonlyArray<string>;
 }
 
@@ -142,8 +142,8 @@ export const answersIn = (lines: ReadonlyArray<Line>): ReadonlyMap<string, Recor
         "response"
       ].response;
       if (answer === undefined) return [];
-      const { behavior, updatedInput, updatedPermissions } = answer;
-      const decision = behavior === "deny" ? "decline" : updatedPermissions ? "acceptForSession" : "accept";
+      const { behavior, updatedInput } = answer;
+      const decision = behavior === "deny" ? "decline" : "accept";
       const answers: Record<string, string> | undefined = updatedInput?.answers;
       return [
         [msg["request"].tool_use_id, answers ? { answers: Object.values(answers) } : { decision }] as const,

@@ -1,12 +1,13 @@
 /** What claude asks, and what it is answered: scripted, through the adapter and the SDK as they are. */
+import { rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
 import { ProviderItemId } from "@heddle/contracts/Ids";
 import { Effect } from "effect";
 import { prompt, start, workspace } from "../support.ts";
-import { echoOf, fromClaude, isEcho, oneTurn, script } from "./support.ts";
+import { echoOf, fromClaude, isEcho, oneTurn, playing, script, started } from "./support.ts";
 
-const { asks, calls, echoes, hearsAnswerTo, tells } = script;
+const { asks, calls, echoes, ends, exits, hearsAnswerTo, hearsPrompt, tells } = script;
 
 const rule = { type: "addRules", rules: [{ toolName: "Bash", ruleContent: "make" }], behavior: "allow" };
 const suggestions = [
@@ -27,8 +28,6 @@ describe("an approval that claude asks for", () => {
       answer: {
         behavior: "allow",
         updatedInput: { command: "make" },
-        // Nothing that a person was not asked for: no mode, no folder, and nothing in the settings.
-        updatedPermissions: [{ ...rule, destination: "session" }],
         toolUseID: "call-r",
       },
     },
@@ -59,7 +58,7 @@ describe("an approval that claude asks for", () => {
 
   it.live("is not asked again of a person who accepted it for the session; another is", () =>
     Effect.gen(function* () {
-      const { session, seen, cwd } = yield* start({
+      const { session, seen } = yield* start({
         ...(yield* oneTurn(
           asks("r1", "mcp__maps__find", { where: "here" }),
           hearsAnswerTo("r1"),
@@ -74,7 +73,6 @@ describe("an approval that claude asks for", () => {
         )),
         runtimeMode: "approval-required",
       });
-      assert.isString(cwd);
       yield* prompt(session, "hello");
       for (let round = 0; round < 3; round += 1) {
         const { requestKey } = yield* seen.nextOf("approval.requested");
@@ -93,6 +91,98 @@ describe("an approval that claude asks for", () => {
           "Accepted (accepted before for this session): Edit a.txt",
         ],
       );
+    }).pipe(Effect.scoped),
+  );
+
+  it.live("of an edit that a person accepted for the session is one of the file, and not of a path", () =>
+    Effect.gen(function* () {
+      const cwd = yield* workspace;
+      const link = join(cwd, "link");
+      const [here, there] = [yield* workspace, yield* workspace];
+      symlinkSync(here, link);
+      const writes = (request: string, path: string) => [
+        asks(request, "Write", { file_path: path, content: request }),
+        hearsAnswerTo(request),
+      ];
+      const { session, seen } = yield* start({
+        ...(yield* playing([
+          ...started,
+          hearsPrompt(),
+          ...writes("r1", join(link, "a.txt")),
+          ...writes("r2", join(here, "a.txt")),
+          ...writes("r3", join(here, "b.txt")),
+          ends(),
+          hearsPrompt(),
+          ...writes("r4", join(link, "a.txt")),
+          ends(),
+          exits,
+        ])),
+        cwd,
+        runtimeMode: "auto-accept-edits",
+      });
+      yield* prompt(session, "hello");
+      for (const decision of ["acceptForSession", "decline"] as const) {
+        const { requestKey } = yield* seen.nextOf("approval.requested");
+        yield* session.respondApproval(requestKey, decision);
+      }
+      yield* seen.nextOf("turn.completed");
+      rmSync(link);
+      symlinkSync(there, link);
+      yield* prompt(session, "again");
+      const { requestKey } = yield* seen.nextOf("approval.requested");
+      yield* session.respondApproval(requestKey, "decline");
+      yield* seen.nextOf("turn.completed");
+      assert.deepStrictEqual(
+        seen.all("approval.requested").map(({ itemId }) => String(itemId)),
+        ["call-r1", "call-r3", "call-r4"],
+      );
+    }).pipe(Effect.scoped),
+  );
+
+  it.live("of a plan that a person accepted for the session is of that plan alone", () =>
+    Effect.gen(function* () {
+      const plans = (request: string, plan: string) => [
+        calls(`call-${request}`, "ExitPlanMode", { plan }),
+        asks(request, "ExitPlanMode", {}),
+        hearsAnswerTo(request),
+      ];
+      const { session, seen } = yield* start({
+        ...(yield* oneTurn(...plans("r1", "one"), ...plans("r2", "two"), ...plans("r3", "one"))),
+        runtimeMode: "approval-required",
+      });
+      yield* prompt(session, "hello");
+      for (let round = 0; round < 2; round += 1) {
+        const { requestKey } = yield* seen.nextOf("approval.requested");
+        yield* session.respondApproval(requestKey, "acceptForSession");
+      }
+      yield* seen.nextOf("turn.completed");
+      assert.deepStrictEqual(
+        seen.all("approval.requested").map(({ payload }) => payload),
+        [{ input: { plan: "one" } }, { input: { plan: "two" } }],
+      );
+    }).pipe(Effect.scoped),
+  );
+
+  it.live("is answered once, also where claude asks it again", () =>
+    Effect.gen(function* () {
+      const { session, seen } = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const asked = asks("r", "Bash", { command: "make" });
+          const started = yield* start({
+            ...(yield* oneTurn(asked, hearsAnswerTo("r"), asked)),
+            runtimeMode: "approval-required",
+          });
+          yield* prompt(started.session, "hello");
+          const { requestKey } = yield* started.seen.nextOf("approval.requested");
+          yield* started.session.respondApproval(requestKey, "accept");
+          yield* started.seen.nextOf("turn.completed");
+          return started;
+        }),
+      );
+      yield* seen.ended;
+      assert.isTrue(session.gone);
+      assert.lengthOf(seen.all("approval.requested"), 1);
+      assert.strictEqual(seen.all("session.exited")[0]?.exitCode, 0);
     }).pipe(Effect.scoped),
   );
 
@@ -171,6 +261,31 @@ describe("an approval that claude asks for", () => {
       yield* session.respondApproval(request.requestKey, "accept");
       yield* seen.nextOf("turn.completed");
       assert.deepStrictEqual([...new Set(seen.all("tool.updated").map(({ itemId }) => itemId))], ["task"]);
+    }).pipe(Effect.scoped),
+  );
+
+  it.live("is shown also where claude says that subagents are each other's", () =>
+    Effect.gen(function* () {
+      const doing = (id: string, owner: string) =>
+        tells({
+          type: "assistant",
+          parent_tool_use_id: owner,
+          message: { id: "s", content: [{ type: "tool_use", id, name: "Task", input: {} }] },
+        });
+      const { session, seen } = yield* start({
+        ...(yield* oneTurn(
+          doing("other", "call-r"),
+          doing("call-r", "other"),
+          asks("r", "Bash", { command: "make" }, { agent_id: "agent" }),
+          hearsAnswerTo("r"),
+        )),
+        runtimeMode: "approval-required",
+      });
+      yield* prompt(session, "hello");
+      const request = yield* seen.nextOf("approval.requested");
+      assert.deepInclude(request, { itemId: ProviderItemId.make("other"), title: "make" });
+      yield* session.respondApproval(request.requestKey, "accept");
+      yield* seen.nextOf("turn.completed");
     }).pipe(Effect.scoped),
   );
 

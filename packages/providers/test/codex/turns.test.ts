@@ -294,9 +294,10 @@ describe("a turn of codex's", () => {
         ...failed({ message: "Who are you?", codexErrorInfo: "unauthorized" }, "c"),
         script.exits,
       ]);
-      const { turn } = yield* start(agent);
+      const agents = { codex: { ...agent.agents.codex, login: "codex login" } };
+      const { turn } = yield* start({ ...agent, agents });
       assert.deepInclude(yield* turn("go"), { status: "error", reason: "It broke: in two" });
-      assert.match((yield* turn("go")).reason ?? "", /^401\. codex wants a login\. Run "codex login"/);
+      assert.match((yield* turn("go")).reason ?? "", /^401\. codex wants a login\..* Heddle: codex login\./);
       assert.match((yield* turn("go")).reason ?? "", /^Who are you\?\. codex wants a login/);
     }).pipe(Effect.scoped),
   );
