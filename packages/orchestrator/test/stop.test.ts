@@ -184,7 +184,11 @@ describe("a stop", () => {
         yield* eventually(Effect.sync(() => world.agents.every(({ alive }) => !alive)));
         const { session, queuedTurns } = yield* threadOf();
         assert.deepStrictEqual([session?.status, queuedTurns], ["stopped", []]);
-        assert.isTrue(world.agents.every(({ prompts }) => prompts[0]?.text !== "later"));
+        const prompts = world.agents.flatMap((each) => each.prompts);
+        assert.deepStrictEqual(
+          prompts.map(({ text }) => text),
+          ["hello"],
+        );
       }),
     ),
   );

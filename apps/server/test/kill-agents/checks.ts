@@ -1,9 +1,13 @@
 /** What must hold of a thread after a kill, in words where it does not. */
 import type { Json } from "../raw-client.ts";
 import { type Round, WORD } from "./plan.ts";
+import type { Watcher } from "./watcher.ts";
 
-/** How long a word may be known to a client before it is on the disk: a segment, and the time that a busy machine takes. */
-const SEGMENT = 1_500;
+/**
+ * A word that a client saw as it came may be so many milliseconds old and not yet stored: a segment waits for half a second
+ * (`ReplyText.ts` of the orchestrator), and then for a busy machine and its disk. What came as a stored event is never lost.
+ */
+const NOT_YET_STORED = 3_000;
 
 const isAlive = (status: string | undefined): boolean => status === "running" || status === "starting";
 
@@ -36,7 +40,7 @@ export const claimsOf = (thread: Json): ReadonlyArray<string> => [
 export const wordFaults = (
   { words, index }: Round,
   thread: Json,
-  seen: ReadonlyMap<string, number>,
+  { seen, stored }: Pick<Watcher, "seen" | "stored">,
   serverDied: number | undefined,
 ): ReadonlyArray<string> => {
   const said: ReadonlyArray<string> = thread.messages
@@ -45,7 +49,9 @@ export const wordFaults = (
     .filter((word: string) => word.startsWith(`r${index}w`));
   const wrong = said.findIndex((word, place) => word !== words[place]);
   const mayBeLost = (word: string): boolean =>
-    serverDied !== undefined && (seen.get(word) ?? Infinity) > serverDied - SEGMENT;
+    serverDied !== undefined &&
+    !stored.has(word) &&
+    (seen.get(word) ?? Infinity) > serverDied - NOT_YET_STORED;
   const lost = words.filter((word) => seen.has(word) && !said.includes(word) && !mayBeLost(word));
   // The last may have been cut in the middle.
   const cut = wrong === said.length - 1 && words[wrong]?.startsWith(said[wrong] ?? "-");

@@ -50,7 +50,7 @@ const runRound = async (thread: KilledThread, round: Round): Promise<void> => {
   await settle(thread, round);
   const now = await thread.now();
   await thread.nothingLeft(victim === "agent" || now.session?.status === "ready" ? 1 : 0);
-  const faults = [...wordFaults(round, now, thread.watcher.seen, died), ...incompleteTurn(round, now)];
+  const faults = [...wordFaults(round, now, thread.watcher, died), ...incompleteTurn(round, now)];
   assert.deepEqual(faults, [], `Round ${index}: ${JSON.stringify(round)}`);
 };
 

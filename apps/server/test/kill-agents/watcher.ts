@@ -3,11 +3,16 @@ import { AT } from "../conversation.ts";
 import type { Json, RawClient } from "../raw-client.ts";
 import { WORD } from "./plan.ts";
 
+/** A word counts when it is there as a whole: the last one may go on with the next delta. */
+const wordsOf = (text: string): ReadonlyArray<string> => text.replace(/\S+$/, "").match(WORD) ?? [];
+
 type Decision = "accept" | "decline" | "leave";
 
 export class Watcher {
   /** When each word was first seen, as words come: before they are stored. */
   readonly seen = new Map<string, number>();
+  /** Those that came in a stored event as well. */
+  readonly stored = new Set<string>();
   /** The last event that was seen. */
   sequence = 0;
   onEvent: (event: Json) => void = () => {};
@@ -57,8 +62,12 @@ export class Watcher {
     this.sequence = sequence;
     if (eventType === "thread.turn-started") this.born.set(payload.turnId, sequence);
     if (eventType === "thread.turn-completed") this.ended.set(payload.turnId, payload.status);
-    if (eventType === "thread.message-sent" && payload.role === "assistant")
-      this.#hear(payload.messageId, payload.offset ?? 0, payload.text);
+    if (eventType === "thread.message-sent" && payload.role === "assistant") {
+      const { messageId, offset = 0, text } = payload;
+      this.#hear(messageId, offset, text);
+      const known = this.#replies.get(messageId) ?? "";
+      for (const word of wordsOf(known.slice(0, offset + text.length))) this.stored.add(word);
+    }
     if (eventType === "thread.approval-requested" || eventType === "thread.user-input-requested") {
       this.born.set(payload.requestId, sequence);
       const decision = this.decisions[this.#asked] ?? "accept";
@@ -83,15 +92,12 @@ export class Watcher {
     this.#client?.dispatch(command).catch(() => {});
   }
 
-  /** A word counts when it is there as a whole. */
   #hear(messageId: string, offset: number, text: string): void {
     const known = this.#replies.get(messageId) ?? "";
     if (offset > known.length) return;
     const whole = known + text.slice(known.length - offset);
     this.#replies.set(messageId, whole);
-    // The last one may go on with the next delta.
-    const words = whole.replace(/\S+$/, "").match(WORD) ?? [];
-    for (const word of words) if (!this.seen.has(word)) this.seen.set(word, Date.now());
+    for (const word of wordsOf(whole)) if (!this.seen.has(word)) this.seen.set(word, Date.now());
     this.onWords();
   }
 }

@@ -6,6 +6,7 @@ import { AT } from "../conversation.ts";
 import type { Json } from "../raw-client.ts";
 import { gitStatus } from "../server-process.ts";
 import { commandOf, isThere, realAgents, titleOf } from "./agents.ts";
+import { seesProcesses } from "./processes.ts";
 import { eventually, openThread, type TestedThread } from "./thread.ts";
 
 const ENDLESS = "tail -f /dev/null";
@@ -32,7 +33,7 @@ const nothingLeft = (thread: TestedThread, which = "") =>
   });
 
 for (const agent of realAgents) {
-  describe.skipIf(!isThere(agent))(`the real ${titleOf(agent)}`, () => {
+  describe.runIf(seesProcesses && isThere(agent))(`the real ${titleOf(agent)}`, () => {
     it("speaks, edits, runs what it may and not what it may not, and ends its turns", async () => {
       const thread = await openThread(agent, { runtimeMode: "approval-required" });
       assert.equal(

@@ -13,9 +13,11 @@ export interface TestedProcess {
   readonly command: string;
 }
 
-/** Only on Linux can be seen what stands in the environment of others; elsewhere these tests see nothing. */
+/** Only on Linux can be seen what stands in the environment of others: tests that need to see it are skipped elsewhere. */
+export const seesProcesses = process.platform === "linux";
+
 export const processesOf = (word: string): ReadonlyArray<TestedProcess> =>
-  process.platform === "linux"
+  seesProcesses
     ? readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? look(Number(name), word) : []))
     : [];
 
