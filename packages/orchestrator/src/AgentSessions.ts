@@ -42,7 +42,7 @@ import {
   stoppedWhileStarting,
   unheeded,
 } from "./SessionEnding.ts";
-import { sessionFinish } from "./SessionFinish.ts";
+import { sessionFinish, untilStored } from "./SessionFinish.ts";
 import { sessionRecord, type SessionStarted } from "./SessionRecord.ts";
 import { SessionTimes } from "./SessionTimes.ts";
 import { makeStartTurns } from "./StartTurns.ts";
@@ -294,7 +294,11 @@ function make() {
             { type: "thread.session.end", commandId, threadId, ...notNeeded },
             { actor: "server", causationEventId: null, correlationId: commandOfTurn(turnId), metadata: {} },
           )
-          .pipe(Effect.catchTag("CommandRejected", (rejected) => Effect.logDebug(rejected.message)));
+          .pipe(
+            // A second try would find no start to end.
+            Effect.retry(untilStored),
+            Effect.catchTag("CommandRejected", (rejected) => Effect.logDebug(rejected.message)),
+          );
       }
       return true;
     });

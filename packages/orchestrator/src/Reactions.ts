@@ -96,17 +96,22 @@ export class Reactions extends Context.Service<
         const reverted = yield* checkpoints.revert({ workspace, threadId, turnCount, latestTurnCount });
         yield* blobs.dropAfter(threadId, turnCount);
         yield* runtime.forgetCursors(threadId);
-        yield* engine.dispatch(
-          {
-            type: "thread.checkpoint.revert.complete",
-            commandId: commandIdFrom("reverted", origin.causationEventId ?? threadId),
-            threadId,
-            turnCount,
-            files: reverted.files.map(({ path }) => path),
-            skipped: reverted.skipped,
-            safetyRef: reverted.safetyRef,
-          },
-          origin,
+        yield* (
+          engine
+            .dispatch(
+              {
+                type: "thread.checkpoint.revert.complete",
+                commandId: commandIdFrom("reverted", origin.causationEventId ?? threadId),
+                threadId,
+                turnCount,
+                files: reverted.files.map(({ path }) => path),
+                skipped: reverted.skipped,
+                safetyRef: reverted.safetyRef,
+              },
+              origin,
+            )
+            // It was told before a crash, of the files as they were then.
+            .pipe(Effect.catchTag("CommandIdConflict", ({ message }) => Effect.logDebug(message)))
         );
         return `restored ${reverted.files.length} files`;
       });

@@ -10,7 +10,7 @@ import type { SessionEnding } from "./SessionEnding.ts";
 import type { TurnCheckpoints } from "./TurnCheckpoints.ts";
 
 /** A database that fails is waited for, as on a full disk; a thread that cannot be read stays so. */
-const untilStored = {
+export const untilStored = {
   schedule: Schedule.spaced("1 second"),
   while: (error: CommandError) => error._tag === "StoreUnavailable" && error.operation !== "load",
 };

@@ -97,6 +97,8 @@ export class TestAgent {
 export class World {
   /** What a checkpoint waits for. */
   checkpoint: Effect.Effect<void> = Effect.void;
+  /** What reverts restore, one after the other. */
+  readonly restores: Array<ReadonlyArray<string>> = [];
   /** What an agent waits for before it is there. */
   handshake: Effect.Effect<void> = Effect.void;
   readonly agents: Array<TestAgent> = [];
@@ -179,7 +181,11 @@ const nothingChanged = (world: World) =>
         ),
       diff: () => Effect.succeed({ diff: "", files: [] }),
       revert: ({ threadId, turnCount }) =>
-        Effect.succeed({ files: [], skipped: [], safetyRef: refName(threadId, turnCount, "before-revert") }),
+        Effect.sync(() => ({
+          files: (world.restores.shift() ?? []).map((path) => ({ path, kind: "modified" as const })),
+          skipped: [],
+          safetyRef: refName(threadId, turnCount, "before-revert"),
+        })),
       prune: () => Effect.void,
     }),
     Layer.succeed(Worktrees, {

@@ -1,8 +1,6 @@
-import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
 import { Effect } from "effect";
-import { SqlClient } from "effect/sql";
 import {
   atRest,
   beginThread,
@@ -14,19 +12,8 @@ import {
   turnsEnded,
   World,
 } from "./agents.ts";
-import { interceptStatements } from "./faulty-sqlite.ts";
+import { allSettled, crashBeforeSettling, crashImage } from "./database-files.ts";
 import { send, startTurn, temporaryFolder } from "./support.ts";
-
-/** The files of a database at one moment are what a crash at that moment leaves. */
-const crashImage = (file: string, to: string): void => {
-  for (const end of ["", "-wal"]) if (existsSync(file + end)) copyFileSync(file + end, to + end);
-};
-
-const openEffects = Effect.flatMap(
-  SqlClient.SqlClient,
-  (sql) => sql`SELECT kind FROM orchestration_effects WHERE status IN ('pending', 'claimed')`,
-);
-const allSettled = eventually(Effect.map(openEffects, ({ length }) => length === 0));
 
 const ends = Effect.map(eventsOfType("thread.turn-completed"), (events) =>
   events.map(({ payload }) => payload.status),
@@ -72,19 +59,10 @@ describe("after a crash before the start of a turn was settled", () => {
       const before = new World();
       before.manners.silent = true;
       before.handshake = Effect.sync(() => before.agent.die());
-      yield* Effect.acquireRelease(
-        Effect.sync(() =>
-          interceptStatements((statement) => {
-            if (!existsSync(image) && statement.includes("SET status = ?, outcome = ?"))
-              crashImage(file, image);
-            return undefined;
-          }),
-        ),
-        (restore) => Effect.sync(restore),
-      ).pipe(
+      yield* crashBeforeSettling(file, image).pipe(
         Effect.andThen(beginThread),
         Effect.andThen(send(startTurn("t1", "m1", "first"))),
-        Effect.andThen(eventually(Effect.map(openEffects, ({ length }) => length === 0))),
+        Effect.andThen(allSettled),
         Effect.provide(serverLayer(file, before)),
         Effect.scoped,
       );

@@ -14,6 +14,7 @@ import {
   turnsEnded,
   World,
 } from "./agents.ts";
+import { allSettled } from "./database-files.ts";
 import { interceptStatements, SQLITE_FULL } from "./faulty-sqlite.ts";
 import { AT, createThread, rename, send, startTurn, temporaryFolder } from "./support.ts";
 
@@ -37,10 +38,6 @@ const noEventsWhile = (fails: () => boolean) =>
     (restore) => Effect.sync(restore),
   );
 
-const openEffects = Effect.flatMap(
-  SqlClient.SqlClient,
-  (sql) => sql`SELECT kind FROM orchestration_effects WHERE status IN ('pending', 'claimed')`,
-);
 const statuses = Effect.map(eventsOfType("thread.turn-completed"), (ended) =>
   ended.map(({ payload }) => payload.status),
 );
@@ -116,12 +113,37 @@ describe("a disk that is full", () => {
           full = false;
           yield* pass(5000);
           yield* turnsEnded(1);
-          yield* eventually(Effect.map(openEffects, ({ length }) => length === 0));
+          yield* allSettled;
           assert.strictEqual((yield* threadOf()).session?.activeTurnId, null);
           world.checkpoint = Effect.void;
           yield* promptAgent(world, "m2");
         }),
       ),
+  );
+});
+
+describe("a disk that is full while a start is interrupted", () => {
+  it.effect("leaves no session that starts for ever", () =>
+    onServer((world) =>
+      Effect.gen(function* () {
+        yield* beginThread;
+        world.manners.comesUp = false;
+        yield* send(startTurn("t1", "m1"));
+        yield* eventually(Effect.sync(() => world.agents.length === 1));
+        yield* eventually(Effect.map(threadOf(), ({ session }) => session?.status === "starting"));
+        let full = true;
+        yield* noEventsWhile(() => full && !world.agent.alive);
+        yield* send({ type: "thread.turn.interrupt", commandId: "i1", threadId: "t1", createdAt: AT });
+        yield* atRest;
+        yield* pass(10_000, 500);
+        assert.isFalse(world.agent.alive);
+        assert.strictEqual((yield* threadOf()).session?.status, "starting");
+        full = false;
+        yield* pass(5000, 500);
+        yield* allSettled;
+        assert.strictEqual((yield* threadOf()).session?.status, "stopped");
+      }),
+    ),
   );
 });
 
@@ -145,7 +167,7 @@ describe("an effect of a thread that cannot be read any more", () => {
         yield* Deferred.succeed(ready, undefined);
         yield* atRest;
         yield* pass(10_000, 500);
-        yield* eventually(Effect.map(openEffects, ({ length }) => length === 0));
+        yield* allSettled;
       }),
     ),
   );
@@ -166,7 +188,7 @@ describe("an effect in which something was interrupted", () => {
         agent.complete();
         yield* turnsEnded(1);
         assert.deepStrictEqual(yield* statuses, ["completed"]);
-        yield* eventually(Effect.map(openEffects, ({ length }) => length === 0));
+        yield* allSettled;
       }),
     ),
   );

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
 import { Deferred, Effect } from "effect";
-import { SqlClient } from "effect/sql";
 import {
   atRest,
   beginThread,
@@ -16,6 +15,7 @@ import {
   turnsEnded,
   World,
 } from "./agents.ts";
+import { openEffects } from "./database-files.ts";
 import { AT, send, startTurn, temporaryFolder } from "./support.ts";
 
 const onServer = <A, E, R>(test: (world: World) => Effect.Effect<A, E, R>) =>
@@ -35,11 +35,6 @@ const dead = Effect.map(eventsOfType("thread.activity-appended"), (events) =>
 const activities = Effect.map(eventsOfType("thread.activity-appended"), (events) =>
   events.map(({ payload }) => payload.kind),
 );
-const openEffects = Effect.flatMap(
-  SqlClient.SqlClient,
-  (sql) => sql`SELECT kind FROM orchestration_effects WHERE status IN ('pending', 'claimed')`,
-);
-
 const asks = (agent: TestAgent) =>
   Effect.gen(function* () {
     agent.say({

@@ -1,11 +1,9 @@
-import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
 import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
 import { Queries } from "@heddle/projections/Queries";
 import { EndMarked, OWNER_MARK } from "@heddle/providers/shared/ProcessTree";
 import { Effect, Layer } from "effect";
-import { SqlClient } from "effect/sql";
 import { recover } from "../src/Recovery.ts";
 import {
   atRest,
@@ -21,12 +19,8 @@ import {
   turnsEnded,
   World,
 } from "./agents.ts";
+import { allSettled, crashImage } from "./database-files.ts";
 import { AT, send, startTurn, temporaryFolder } from "./support.ts";
-
-/** The files of a database at one moment are what a crash at that moment leaves. */
-const crashImage = (file: string, to: string): void => {
-  for (const end of ["", "-wal"]) if (existsSync(file + end)) copyFileSync(file + end, to + end);
-};
 
 const asksForApproval = (agent: TestAgent) =>
   agent.say({ type: "approval.requested", requestKey: "a", kind: "edit", title: "May I?", payload: null });
@@ -135,11 +129,6 @@ const turnsAndSession = Effect.gen(function* () {
   return { session: session?.status as string, ended: ended.map(({ payload }) => payload.status as string) };
 });
 
-const openEffects = Effect.flatMap(
-  SqlClient.SqlClient,
-  (sql) => sql`SELECT kind FROM orchestration_effects WHERE status IN ('pending', 'claimed')`,
-);
-
 const nothingClaimsToLive = Effect.gen(function* () {
   assert.deepStrictEqual(yield* Effect.flatMap(Queries, (queries) => queries.unsettledThreads), []);
   assert.deepStrictEqual(yield* Effect.flatMap(SessionRuntime, (runtime) => runtime.alive), []);
@@ -190,7 +179,7 @@ describe("after a crash of the server", () => {
         }
         const agent = yield* runTurn(after, "m-next", "works");
         assert.strictEqual(agent.prompts.length, resumed.length + 1, "nothing was begun twice");
-        yield* eventually(Effect.map(openEffects, ({ length }) => length === 0));
+        yield* allSettled;
         assert.strictEqual((yield* threadOf()).session?.status, "ready");
       }).pipe(Effect.provide(serverLayer(served, after)), Effect.scoped);
     }),
