@@ -10,6 +10,7 @@ import type { ApprovalRequestId } from "@heddle/contracts/Ids";
 import type { ServerCommand } from "@heddle/domain/ServerCommand";
 import type { ProviderError } from "@heddle/providers/shared/Provider";
 import { Clock, Effect, References, type Scope, Semaphore } from "effect";
+import { makeAgentRequests } from "./AgentRequests.ts";
 import { commandIdFrom, messageIdFrom, requestIdFrom } from "./DerivedId.ts";
 import type { Engine } from "./Engine.ts";
 import type { Feed } from "./Feed.ts";
@@ -33,24 +34,30 @@ export interface CurrentTurn {
   readonly correlationId: string | null;
 }
 
-export interface OpenRequest {
-  readonly requestKey: string;
-  readonly kind: "approval" | "user-input";
-  readonly title: string;
-  /** Opens the request in the thread; `part` tells one time from the next. */
-  readonly ask: (part: number) => Effect.Effect<void, CommandError>;
-  asked: number;
-  /** The answer that the agent has; undefined until then. */
-  given: RequestOutcome | undefined;
-}
-
 type Of<Type extends ProviderRuntimeEvent["type"]> = Extract<ProviderRuntimeEvent, { type: Type }>;
 /** A server command, but for what the ingest adds to each. */
-type Body = ServerCommand extends infer Command
+export type Body = ServerCommand extends infer Command
   ? Command extends ServerCommand
     ? Omit<Command, "commandId" | "threadId">
     : never
   : never;
+
+/** Dispatches a command; its id derives from the turn or session that it is in, and from `idParts`. */
+export type RecordBody = (
+  body: Body,
+  idParts: ReadonlyArray<string | number>,
+  event?: ProviderRuntimeEvent,
+) => Effect.Effect<void, CommandError>;
+
+/** The same for what the thread shows as an activity. */
+export type RecordActivity = (
+  tone: "info" | "tool" | "approval" | "error",
+  kind: string,
+  summary: string,
+  detail: Extract<Body, { type: "thread.activity.append" }>["detail"],
+  idParts: ReadonlyArray<string | number>,
+  event?: ProviderRuntimeEvent,
+) => Effect.Effect<void, CommandError>;
 
 export interface IngestOptions {
   readonly threadId: ThreadId;
@@ -71,7 +78,6 @@ export type AgentIngest = Effect.Success<ReturnType<typeof makeAgentIngest>>;
 export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptions) {
   const { threadId, engine, feed, scope } = options;
   const step = yield* Semaphore.make(1);
-  const openRequests = new Map<ApprovalRequestId, OpenRequest>();
   const toolPhases = new Map<string, "open" | "closed">();
   /** Titles of the tools that are at work, the one that is longest first. */
   const openTools = new Map<string, string>();
@@ -104,7 +110,7 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
    * What the thread refuses (it was deleted or stopped meanwhile) is left out: the agent's word came too late. All else
    * that fails ends the session.
    */
-  const record = (body: Body, idParts: ReadonlyArray<string | number>, event?: ProviderRuntimeEvent) =>
+  const record: RecordBody = (body, idParts, event) =>
     Effect.flatMap(origin(event), (from) =>
       engine.dispatch({ ...body, threadId, commandId: commandIdFrom(body.type, place(), ...idParts) }, from),
     ).pipe(
@@ -162,21 +168,14 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
           ])
         : Effect.void,
     waitsFor: () => {
-      const [request] = openRequests.values();
-      if (request) return `your answer to: ${firstLine(request.title)}`;
+      const question = requests.longestOpen();
+      if (question !== undefined) return `your answer to: ${firstLine(question)}`;
       const [tool] = openTools.values();
       return tool === undefined ? "the agent" : `the tool: ${firstLine(tool)}`;
     },
   });
 
-  const activity = (
-    tone: "info" | "tool" | "approval" | "error",
-    kind: string,
-    summary: string,
-    detail: Extract<Body, { type: "thread.activity.append" }>["detail"],
-    idParts: ReadonlyArray<string | number>,
-    event?: ProviderRuntimeEvent,
-  ) =>
+  const activity: RecordActivity = (tone, kind, summary, detail, idParts, event) =>
     record(
       { type: "thread.activity.append", turnId: turn?.turnId ?? null, tone, kind, summary, detail },
       idParts,
@@ -196,73 +195,12 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
     yield* activity("tool", kind, event.title, detail, [event.itemId, kind], event);
   });
 
-  const onRequest = Effect.fnUntraced(function* (
-    event: Of<"approval.requested"> | Of<"user-input.requested">,
-  ) {
-    yield* reply.complete;
-    const requestId = requestIdFrom(threadId, place(), event.requestKey);
-    const turnId = turn?.turnId ?? null;
-    const ask = (part: number) =>
-      event.type === "user-input.requested"
-        ? record(
-            { type: "thread.user-input.request", turnId, requestId, questions: event.questions },
-            [requestId, part],
-            event,
-          )
-        : record(
-            {
-              type: "thread.approval.request",
-              turnId,
-              requestId,
-              kind: event.kind,
-              title: event.title,
-              detail: event.payload,
-            },
-            [requestId, part],
-            event,
-          );
-    const kind = event.type === "user-input.requested" ? "user-input" : "approval";
-    const title = event.type === "approval.requested" ? event.title : (event.questions[0]?.prompt ?? "");
-    openRequests.set(requestId, {
-      requestKey: event.requestKey,
-      kind,
-      title,
-      ask,
-      asked: 0,
-      given: undefined,
-    });
-    yield* ask(0);
-    if (event.type === "approval.requested") {
-      const detail = { requestId, kind: event.kind };
-      yield* activity("approval", "approval.requested", event.title, detail, [requestId, "asked"], event);
-    }
-  });
-
-  /** The agent could not take an answer: the request is open again, and the thread says why. */
-  const askAgain = Effect.fnUntraced(function* (requestId: ApprovalRequestId, reason: string) {
-    const request = openRequests.get(requestId);
-    if (!request) return;
-    request.asked += 1;
-    yield* request.ask(request.asked);
-    yield* activity("error", "answer.refused", "The answer could not be given", { requestId, reason }, [
-      requestId,
-      "refused",
-      request.asked,
-    ]);
-  });
-
-  const resolveRequest = Effect.fnUntraced(function* (requestId: ApprovalRequestId, outcome: RequestOutcome) {
-    const request = openRequests.get(requestId);
-    if (!request) return;
-    yield* record({ type: `thread.${request.kind}.resolve`, requestId, outcome }, [requestId, "resolved"]);
-    if (request.kind === "approval") {
-      yield* activity("approval", "approval.resolved", `Answered: ${outcome}`, { requestId, outcome }, [
-        requestId,
-        "told",
-      ]);
-    }
-    // Not before: what could not be stored is tried again.
-    openRequests.delete(requestId);
+  const requests = makeAgentRequests({
+    record,
+    activity,
+    heard: Effect.suspend(liveness.heard),
+    idOf: (requestKey) => requestIdFrom(threadId, place(), requestKey),
+    turnId: () => turn?.turnId ?? null,
   });
 
   const handle = (event: ProviderRuntimeEvent): Effect.Effect<void, CommandError> => {
@@ -305,11 +243,9 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
         );
       case "approval.requested":
       case "user-input.requested":
-        return onRequest(event);
-      case "request.withdrawn": {
-        const found = [...openRequests].find(([, request]) => request.requestKey === event.requestKey);
-        return found ? resolveRequest(found[0], found[1].given ?? "cancel") : Effect.void;
-      }
+        return Effect.andThen(reply.complete, requests.open(event));
+      case "request.withdrawn":
+        return requests.withdraw(event.requestKey);
       case "usage.updated":
         return turn ? usage.take(event) : Effect.void;
       case "notice":
@@ -338,20 +274,13 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
         ),
       ),
     /** For how many milliseconds nothing was heard of the session; with a turn or a request open, it is not idle. */
-    idleFor: () => (turn || openRequests.size > 0 ? 0 : liveness.silence()),
+    idleFor: () => (turn || requests.longestOpen() !== undefined ? 0 : liveness.silence()),
     /**
      * An answer that was given up: the request is open again, unless the agent has it all the same. False where the session
      * has no such request.
      */
     reopen: (requestId: ApprovalRequestId, reason: string) =>
-      step.withPermits(1)(
-        Effect.suspend(() => {
-          const request = openRequests.get(requestId);
-          if (!request) return Effect.succeed(false);
-          const { given } = request;
-          return Effect.as(given ? resolveRequest(requestId, given) : askAgain(requestId, reason), true);
-        }),
-      ),
+      step.withPermits(1)(requests.reopen(requestId, reason)),
     /**
      * Gives the agent its answer and records it, before anything that the agent does next. An answer that the agent cannot
      * take opens the request again. Says what came of it.
@@ -360,25 +289,8 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
       requestId: ApprovalRequestId,
       outcome: RequestOutcome,
       deliver: Effect.Effect<void, ProviderError>,
-    ) =>
-      step.withPermits(1)(
-        Effect.suspend(() => {
-          const request = openRequests.get(requestId);
-          if (request?.given) return Effect.void;
-          return Effect.map(deliver, () => {
-            if (request) request.given = outcome;
-          });
-        }).pipe(
-          // The agent goes on from here.
-          Effect.andThen(Effect.suspend(liveness.heard)),
-          Effect.andThen(resolveRequest(requestId, outcome)),
-          Effect.as<string>(outcome),
-          Effect.catchTag("ProviderError", (error) =>
-            Effect.as(askAgain(requestId, error.message), `refused: ${error.message}`),
-          ),
-        ),
-      ),
-    openRequest: (requestId: ApprovalRequestId): OpenRequest | undefined => openRequests.get(requestId),
+    ) => step.withPermits(1)(requests.answer(requestId, outcome, deliver)),
+    openRequest: requests.get,
     beginTurn: (begun: CurrentTurn) => {
       turn = begun;
       reply.reset();
@@ -389,7 +301,7 @@ export const makeAgentIngest = Effect.fnUntraced(function* (options: IngestOptio
     },
     endTurn: () => {
       turn = null;
-      openRequests.clear();
+      requests.clear();
       openTools.clear();
       usage.reset();
       liveness.reset();

@@ -2,7 +2,7 @@
  * The agents' processes: at most one per thread. A session starts with the thread's next turn, stays for those after, and
  * ends by a stop, by its process's end, or with the server; its turn and its open requests end with it.
  */
-import { EventId, type ThreadId, type TurnId } from "@heddle/contracts/Ids";
+import type { ThreadId, TurnId } from "@heddle/contracts/Ids";
 import type { ModelSelection, RuntimeMode } from "@heddle/contracts/Model";
 import type { ThreadSummary } from "@heddle/contracts/ReadModel";
 import { commandOfTurn } from "@heddle/domain/Thread";
@@ -24,7 +24,7 @@ import {
   Stream,
 } from "effect";
 import { inSmallSlices, makeAgentIngest } from "./AgentIngest.ts";
-import { commandIdFrom } from "./DerivedId.ts";
+import { beginningOf, commandIdFrom, turnStartedEventId } from "./DerivedId.ts";
 import { Engine } from "./Engine.ts";
 import { Feed } from "./Feed.ts";
 import type { CommandError, Origin } from "./GroupWriter.ts";
@@ -342,7 +342,7 @@ function make() {
         return yield* exit;
       }),
       begin: Effect.fn("AgentSessions.begin")(function* (session, { turnId, turnCount }, prompt, origin) {
-        const commandId = commandIdFrom("turn-begin", turnId);
+        const commandId = beginningOf(turnId);
         yield* engine
           .dispatch({ type: "thread.turn.begin", commandId, threadId: session.threadId, turnId }, origin)
           .pipe(
@@ -397,7 +397,3 @@ function make() {
     });
   });
 }
-
-/** The event that everything in the turn is caused by. */
-export const turnStartedEventId = (turnId: TurnId): EventId =>
-  EventId.make(`${commandIdFrom("turn-begin", turnId)}#1`);

@@ -1,5 +1,12 @@
 import { createHash } from "node:crypto";
-import { ApprovalRequestId, CommandId, MessageId, SERVER_COMMAND_ID_PREFIX } from "@heddle/contracts/Ids";
+import {
+  ApprovalRequestId,
+  CommandId,
+  EventId,
+  MessageId,
+  SERVER_COMMAND_ID_PREFIX,
+  type TurnId,
+} from "@heddle/contracts/Ids";
 
 /**
  * Ids of what the server makes derive from what caused it, so that the same cause taken in twice gives the same id and is
@@ -10,6 +17,12 @@ const derive = (prefix: string, parts: ReadonlyArray<string | number>): string =
 
 export const commandIdFrom = (prefix: string, ...parts: ReadonlyArray<string | number>): CommandId =>
   CommandId.make(SERVER_COMMAND_ID_PREFIX + derive(prefix, parts));
+
+/** The command by which a turn begins. */
+export const beginningOf = (turnId: TurnId): CommandId => commandIdFrom("turn-begin", turnId);
+
+/** The event that everything in the turn is caused by. */
+export const turnStartedEventId = (turnId: TurnId): EventId => EventId.make(`${beginningOf(turnId)}#1`);
 
 export const messageIdFrom = (...parts: ReadonlyArray<string | number>): MessageId =>
   MessageId.make(derive("message", parts));
