@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { Effect, Exit, type Scope } from "effect";
 import type { Deadlines } from "../shared/Deadlines.ts";
-import { goneMessage, handedOver } from "../shared/ProcessSession.ts";
+import { answeredInTime, handedOver, present } from "../shared/ProcessSession.ts";
 import type {
   AgentLaunch,
   AgentSession,
@@ -39,10 +39,6 @@ const agentSession = (
   const { conversation, process, requests } = session;
   const told = toldAtStart(start.model);
   let permissionMode = permissionModeOf(launch, start.runtimeMode);
-  const present = (operation: ProviderError["operation"]) =>
-    Effect.suspend(() =>
-      session.gone ? Effect.fail(session.error(operation, goneMessage(session))) : Effect.void,
-    );
   const give = (answered: Extract<Answered, { ok: true }>) =>
     handedOver(session, "respond", conversation.bridge.sent(answered.give), deadlines);
 
@@ -58,7 +54,7 @@ const agentSession = (
     },
     events,
     prompt: Effect.fnUntraced(function* (input) {
-      yield* present("prompt");
+      yield* present(session, "prompt");
       const turn = session.reserveTurn();
       if (turn === undefined) {
         return yield* session.error("prompt", `${session.provider} is still at work on a turn.`);
@@ -87,7 +83,7 @@ const agentSession = (
       );
     }),
     steer: Effect.fnUntraced(function* (input) {
-      yield* present("steer");
+      yield* present(session, "steer");
       const prompt = yield* promptOf(session, "steer", input, "next");
       const { turn } = session;
       if (turn === undefined || !turn.isHandedOver || turn.cancelling) {
@@ -100,7 +96,7 @@ const agentSession = (
     }),
     interrupt: session.interrupt,
     respondApproval: Effect.fnUntraced(function* (requestKey, decision) {
-      yield* present("respond");
+      yield* present(session, "respond");
       const answered = requests.decide(requestKey, decision);
       if (!answered.ok) return yield* session.error("respond", answered.problem);
       // Claude hears of the end first, so that it does not go on with what a cancelled request leaves it to do.
@@ -108,25 +104,20 @@ const agentSession = (
       yield* give(answered);
     }),
     respondUserInput: Effect.fnUntraced(function* (requestKey, answers) {
-      yield* present("respond");
+      yield* present(session, "respond");
       const answered = requests.answer(requestKey, answers);
       if (!answered.ok) return yield* session.error("respond", answered.problem);
       yield* give(answered);
     }),
     setRuntimeMode: Effect.fnUntraced(function* (mode) {
-      yield* present("set-mode");
+      yield* present(session, "set-mode");
       requests.setMode(mode);
       const wanted = permissionModeOf(launch, mode);
       if (wanted === permissionMode) return;
       yield* Effect.tryPromise({
         try: () => conversation.query.setPermissionMode(wanted),
         catch: (error) => session.error("set-mode", `${session.provider} refused it: ${String(error)}`),
-      }).pipe(
-        Effect.timeoutOrElse({
-          duration: deadlines.handOver,
-          orElse: () => Effect.fail(session.error("set-mode", `${session.provider} did not answer in time.`)),
-        }),
-      );
+      }).pipe(answeredInTime(session, "set-mode", deadlines));
       permissionMode = wanted;
     }),
   };
