@@ -2,6 +2,7 @@
 import { cpSync, existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { knownAgents } from "@heddle/providers/acp/KnownAgents";
 import type { AgentLaunch } from "@heddle/providers/shared/Provider";
 import { temporaryFolder } from "../server-process.ts";
 
@@ -145,7 +146,6 @@ export const opencode: TestedAgent = {
       },
       model: "stub/stub-model",
       small_model: "stub/stub-model",
-      permission: { edit: "ask", bash: "ask" },
       autoupdate: false,
       share: "disabled",
     };
@@ -154,6 +154,7 @@ export const opencode: TestedAgent = {
       command: file,
       args: ["acp"],
       env: {
+        ...knownAgents["opencode"]?.env,
         HOME: home,
         XDG_DATA_HOME: join(home, "data"),
         XDG_CONFIG_HOME: join(home, "config"),

@@ -10,8 +10,11 @@ const npm = (name: string): string => `npm install --global ${name}`;
 const acp = (
   title: string,
   [command = "", ...args]: ReadonlyArray<string>,
-  more: Partial<Pick<AgentLaunch, "modes" | "install" | "login">> = {},
+  more: Partial<Pick<AgentLaunch, "env" | "modes" | "install" | "login">> = {},
 ): AgentLaunch => ({ protocol: "acp", title, command, args, env: {}, ...more });
+
+/** Whatever mode the person's own settings begin in. Edits are Heddle's to accept then, and the thread tells of them. */
+const ASKS_IN_DEFAULT = { "approval-required": "default", "auto-accept-edits": "default" } as const;
 
 /** Ours, which needs no account, no model and no network. */
 export const demo: AgentLaunch = acp("Demo agent of Heddle", [
@@ -58,6 +61,7 @@ export const knownAgents: Readonly<Record<string, AgentLaunch>> = {
   "fast-agent": acp("fast-agent", ["fast-agent-mcp", "acp"], { install: "uv tool install fast-agent-mcp" }),
   fx: acp("fx", ["fx", "acp"]),
   gemini: acp("Gemini CLI", ["gemini", "--acp"], {
+    modes: ASKS_IN_DEFAULT,
     install: npm("@google/gemini-cli"),
     login: "run gemini, and choose how, or set GEMINI_API_KEY",
   }),
@@ -81,6 +85,8 @@ export const knownAgents: Readonly<Record<string, AgentLaunch>> = {
   mux: acp("mux", ["mux", "acp"], { install: npm("mux") }),
   openclaw: acp("OpenClaw", ["openclaw", "acp"], { install: npm("openclaw"), login: "openclaw onboard" }),
   opencode: acp("OpenCode", ["opencode", "acp"], {
+    // It has no mode in which it asks, and asks for nothing unless it is told to.
+    env: { OPENCODE_PERMISSION: JSON.stringify({ edit: "ask", bash: "ask", webfetch: "ask" }) },
     install: npm("opencode-ai"),
     login: "opencode auth login",
   }),
@@ -91,6 +97,7 @@ export const knownAgents: Readonly<Record<string, AgentLaunch>> = {
     login: "run qodercli, and there /login, or set QODER_PERSONAL_ACCESS_TOKEN",
   }),
   qwen: acp("Qwen Code", ["qwen", "--acp"], {
+    modes: ASKS_IN_DEFAULT,
     install: npm("@qwen-code/qwen-code"),
     login: "run qwen, and there /auth",
   }),
