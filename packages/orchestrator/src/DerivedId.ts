@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import {
   ApprovalRequestId,
   CommandId,
@@ -8,12 +8,16 @@ import {
   type TurnId,
 } from "@heddle/contracts/Ids";
 
+const digest = (text: string): string => hash("sha256", text, "base64url");
+
 /**
  * Ids of what the server makes derive from what caused it, so that the same cause taken in twice gives the same id and is
- * stored once. An agent's own ids may be of any length and form; the hash is neither.
+ * stored once. An agent's own ids may be of any length and form; a digest is neither. It begins with the digest of the
+ * first part alone, which is what the id belongs to: what happens in one turn, or in one thread, stands side by side in
+ * every index, and a commit writes few of their pages.
  */
 const derive = (prefix: string, parts: ReadonlyArray<string | number>): string =>
-  `${prefix}:${createHash("sha256").update(JSON.stringify(parts)).digest("base64url").slice(0, 27)}`;
+  `${prefix}:${digest(String(parts[0])).slice(0, 8)}${digest(JSON.stringify(parts)).slice(0, 19)}`;
 
 export const commandIdFrom = (prefix: string, ...parts: ReadonlyArray<string | number>): CommandId =>
   CommandId.make(SERVER_COMMAND_ID_PREFIX + derive(prefix, parts));
@@ -29,7 +33,7 @@ export const messageIdFrom = (...parts: ReadonlyArray<string | number>): Message
 
 /** A UUID, as agents want one for what they are given: in the form of version 5, but by SHA-256. */
 export const promptIdFrom = (messageId: MessageId): string => {
-  const hex = createHash("sha256").update(`heddle prompt ${messageId}`).digest("hex");
+  const hex = hash("sha256", `heddle prompt ${messageId}`, "hex");
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
   return [
     hex.slice(0, 8),

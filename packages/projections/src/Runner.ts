@@ -38,7 +38,7 @@ export interface LogPage {
 export type ReadPage<E> = (fromSequenceExclusive: number, limit: number) => Effect.Effect<LogPage, E>;
 
 /** Events in one transaction of a catch-up: more would hold up all else, fewer would cost more commits. */
-const PAGE_SIZE = 1000;
+const PAGE_SIZE = 2000;
 
 /** Of a projector whose rows are of no version: they are being built. */
 const NO_VERSION = 0;
