@@ -31,7 +31,7 @@ describe("settings.json", () => {
     const client = await server.connect();
     await createProject(client, "p1", makeRepository(3));
     await createThread(client, "t1", "p1");
-    await client.dispatch(prompt("t1", "m1", "[[slow: 600000]] [[say: late]]"));
+    await client.dispatch(prompt("t1", "m1", "[[slow: 60000]] [[say: one two]]"));
     let stalled: Json;
     await client.stream(
       "orchestration.subscribeThread",
