@@ -103,16 +103,22 @@ export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): P
 
       if (unread.length > 0) yield* load(unread, stored);
       const folded = new Map<string, Row>(stored);
+      /** The table may hold them yet as they were before this batch, in another turn. */
+      const dropped = new Set<string>();
       for (const event of events) {
         const removal = spec.removalOf?.(event);
-        if (removal) dropRemoved(folded, removal);
+        if (removal) for (const key of dropRemoved(folded, removal)) dropped.add(key);
         const key = spec.keyOf(event);
         if (key === undefined) continue;
         const row = spec.evolve(folded.get(key), event);
-        if (row !== undefined) folded.set(key, row);
+        if (row === undefined) continue;
+        folded.set(key, row);
+        dropped.delete(key);
       }
 
       for (const removal of removals) yield* remove(removal);
+      if (dropped.size > 0)
+        yield* sql`DELETE FROM ${sql(table)} WHERE ${inList(sql, spec.key, [...dropped])}`;
       const changed: Array<ReadonlyArray<unknown>> = [];
       for (const [key, row] of folded) {
         if (stored.get(key) !== row) changed.push(spec.columns.map((column) => row[column]));
@@ -121,6 +127,7 @@ export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): P
       if (!remembers) return nothingToRemember;
       return () => {
         for (const removal of removals) dropRemoved(remembered, removal);
+        for (const key of dropped) remembered.delete(key);
         for (const [key, row] of folded) remember(remembered, key, row);
       };
     });
@@ -167,10 +174,14 @@ export const removeRows = (sql: SqlClient.SqlClient, table: string) => (removal:
   sql`DELETE FROM ${sql(table)}
     WHERE thread_id = ${removal.threadId} AND ${inList(sql, "turn_id", removal.turnIds)}`;
 
-/** Takes the rows of removed turns out of what has been folded so far: those of the thread, as in the table. */
-const dropRemoved = (rows: Map<string, object>, { threadId, turnIds }: Removal): void => {
+/** Takes the rows of removed turns out of what has been folded so far: those of the thread, as in the table. Gives their keys. */
+const dropRemoved = (rows: Map<string, object>, { threadId, turnIds }: Removal): ReadonlyArray<string> => {
+  const dropped: Array<string> = [];
   for (const [key, row] of rows) {
     if (!("thread_id" in row && "turn_id" in row) || row.thread_id !== threadId) continue;
-    if (typeof row.turn_id === "string" && turnIds.includes(row.turn_id)) rows.delete(key);
+    if (typeof row.turn_id !== "string" || !turnIds.includes(row.turn_id)) continue;
+    rows.delete(key);
+    dropped.push(key);
   }
+  return dropped;
 };

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest";
 import type { EventEnvelope, NewEvent } from "@heddle/contracts/Events";
+import type { TurnId } from "@heddle/contracts/Ids";
 import {
   approvalRequested,
   approvalResolved,
@@ -46,6 +47,17 @@ const inBatches = (...batches: ReadonlyArray<ReadonlyArray<EventEnvelope>>) =>
   Effect.andThen(Effect.forEach(batches, commit), readModel).pipe(
     Effect.provide(freshProjections, { local: true }),
   );
+
+const revertOf = (name: string) =>
+  event("thread.reverted", {
+    threadId: "t1",
+    turnCount: 0,
+    removedTurnIds: [turnOf(name)],
+    latestTurnId: null,
+    files: [],
+    skipped: [],
+    safetyRef: "refs/safety",
+  });
 
 /** A checkpoint of the first turn, as that of a prompt. */
 const capture = (name: string) =>
@@ -164,20 +176,42 @@ describe("thread.reverted", () => {
     "takes a checkpoint away with the turn that it is of, also where it had taken another's place",
     () =>
       Effect.gen(function* () {
-        const reverted = event("thread.reverted", {
-          threadId: "t1",
-          turnCount: 0,
-          removedTurnIds: [turnOf("m2")],
-          latestTurnId: null,
-          files: [],
-          skipped: [],
-          safetyRef: "refs/safety",
-        });
-        const events = logOf(aThread, capture("m1"), capture("m2"), reverted);
+        const events = logOf(aThread, capture("m1"), capture("m2"), revertOf("m2"));
         const live = yield* inBatches(...events.map((each) => [each]));
         assert.deepStrictEqual(live["projection_checkpoints"], []);
         assert.deepStrictEqual(yield* inBatches(events.slice(0, 3), events.slice(3)), live);
         assert.deepStrictEqual(yield* inBatches(events), live);
       }),
+  );
+
+  it.effect("takes a request and a message away with the turn that they were in last", () =>
+    Effect.gen(function* () {
+      const asked = (turnId: TurnId | null) =>
+        event("thread.approval-requested", {
+          threadId: "t1",
+          turnId,
+          requestId: "r1",
+          kind: "edit",
+          title: "Edit",
+          detail: null,
+          createdAt: NOW,
+        });
+      const before = logOf(aThread, asked(null), segment("Hello", 0, true, "m1"));
+      const events = logOf(
+        aThread,
+        asked(null),
+        segment("Hello", 0, true, "m1"),
+        asked(turnOf("m2")),
+        segment(" again", 5, true, "m2", "reply-to-m1"),
+        revertOf("m2"),
+      );
+      const live = yield* inBatches(...events.map((each) => [each]));
+      assert.deepStrictEqual(live["projection_pending_approvals"], []);
+      assert.deepStrictEqual(
+        yield* inBatches(events.slice(0, before.length), events.slice(before.length)),
+        live,
+      );
+      assert.deepStrictEqual(yield* inBatches(events), live);
+    }),
   );
 });
