@@ -2,7 +2,6 @@
 import { cpSync, existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { knownAgents } from "@heddle/providers/acp/KnownAgents";
 import type { AgentLaunch } from "@heddle/providers/shared/Provider";
 import { temporaryFolder } from "../server-process.ts";
 
@@ -154,7 +153,6 @@ export const opencode: TestedAgent = {
       command: file,
       args: ["acp"],
       env: {
-        ...knownAgents["opencode"]?.env,
         HOME: home,
         XDG_DATA_HOME: join(home, "data"),
         XDG_CONFIG_HOME: join(home, "config"),

@@ -47,12 +47,13 @@ const withKnown = (launch: AgentLaunch): AgentLaunch => {
     ({ protocol, command }) => protocol === launch.protocol && command === basename(launch.command),
   );
   if (known === undefined) return launch;
-  const { title, install, login, modes } = known;
+  const { title, install, login, modes, env } = known;
   return {
     ...(title === undefined ? {} : { title }),
     ...(install === undefined ? {} : { install }),
     ...(login === undefined ? {} : { login }),
     ...(modes === undefined ? {} : { modes }),
     ...launch,
+    env: { ...env, ...launch.env },
   };
 };

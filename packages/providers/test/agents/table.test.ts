@@ -46,6 +46,19 @@ describe("an agent of the table", () => {
     assert.deepStrictEqual(table.get("gemini"), { name: "gemini", launch: mine, source: "settings" });
   });
 
+  it("has opencode ask, whatever starts it, unless its own variable says otherwise", () => {
+    const own = (env: Record<string, string>): AgentLaunch => ({
+      protocol: "acp",
+      command: "/opt/bin/opencode",
+      args: ["acp"],
+      env,
+    });
+    const variable = (env: Record<string, string>) =>
+      agentTable({ mine: own(env) }).get("mine")?.launch.env["OPENCODE_PERMISSION"];
+    assert.deepStrictEqual(JSON.parse(variable({}) ?? ""), { edit: "ask", bash: "ask", webfetch: "ask" });
+    assert.strictEqual(variable({ OPENCODE_PERMISSION: "{}" }), "{}");
+  });
+
   it("lends what is known of its program to one of the settings that starts the same", () => {
     const launch = decode({ command: "/opt/bin/codex-acp", env: { NO_BROWSER: "1" }, title: "Mine" });
     const known = builtInAgents["codex-acp"];
