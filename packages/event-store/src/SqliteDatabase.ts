@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { nodeSqliteLayer } from "@heddle/sql/NodeSqlite";
 import { Context, Effect, Layer, Schedule, Schema } from "effect";
 import { SqlClient, SqlError } from "effect/sql";
+import { migrate } from "./Migrations.ts";
 
 /** The database file cannot be opened at all. */
 export class DatabaseUnavailable extends Schema.TaggedError<DatabaseUnavailable>()("DatabaseUnavailable", {
@@ -52,6 +53,23 @@ export const writerLayer = (
     Layer.provide(nodeSqliteLayer({ filename, pragmas: WRITER_PRAGMAS, begin: "BEGIN IMMEDIATE" })),
     Layer.provide(Layer.effectDiscard(openable(filename))),
   );
+
+/**
+ * The writer's connection to a database that is brought up to date. A statement of many rows notes what it changes, to
+ * take it back where one row is refused: from then on in memory, since what is beyond 64 KB would be written to a file.
+ * Not before, and not for a `VACUUM`: those may note as much as the database holds.
+ */
+export const migratedLayer = (filename: string) =>
+  Layer.effect(
+    SqlClient.SqlClient,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      const applied = yield* migrate();
+      if (applied.length > 0) yield* Effect.logDebug(`Migrated the database: ${applied.join(", ")}`);
+      yield* sql`PRAGMA temp_store = MEMORY`;
+      return sql;
+    }),
+  ).pipe(Layer.provide(writerLayer(filename)));
 
 /** How long a transaction waits for another process (a backup, a shell) to give the lock back. */
 const LOCK_PATIENCE = "5 seconds";

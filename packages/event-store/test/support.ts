@@ -17,13 +17,12 @@ import { DiffBlobs } from "../src/DiffBlobs.ts";
 import { Effects } from "../src/Effects.ts";
 import { encodeEvent } from "../src/EventCodec.ts";
 import { EventStore } from "../src/EventStore.ts";
-import { migrate } from "../src/Migrations.ts";
 import { Pruned } from "../src/Pruned.ts";
 import { Quarantine } from "../src/Quarantine.ts";
 import { Receipts } from "../src/Receipts.ts";
 import { SessionRuntime } from "../src/SessionRuntime.ts";
 import { StreamSnapshots } from "../src/StreamSnapshots.ts";
-import { writerLayer } from "../src/SqliteDatabase.ts";
+import { migratedLayer, writerLayer } from "../src/SqliteDatabase.ts";
 
 /** A folder that is gone when the scope closes. */
 export const temporaryFolder = Effect.acquireRelease(
@@ -37,13 +36,9 @@ export const emptyDatabase = Layer.unwrap(
 );
 
 /** A fresh database with the present schema. */
-export const freshDatabase = Layer.effect(
-  SqlClient.SqlClient,
-  Effect.gen(function* () {
-    yield* migrate();
-    return yield* SqlClient.SqlClient;
-  }),
-).pipe(Layer.provide(emptyDatabase));
+export const freshDatabase = Layer.unwrap(
+  Effect.map(temporaryFolder, (folder) => migratedLayer(join(folder, "heddle.db"))),
+);
 
 /** Every service of the store on a fresh database. */
 export const freshStore = Layer.mergeAll(

@@ -3,13 +3,12 @@ import { Blobs } from "@heddle/event-store/Blobs";
 import { DiffBlobs } from "@heddle/event-store/DiffBlobs";
 import { Effects } from "@heddle/event-store/Effects";
 import { EventStore } from "@heddle/event-store/EventStore";
-import { migrate } from "@heddle/event-store/Migrations";
 import { Pruned } from "@heddle/event-store/Pruned";
 import { Quarantine } from "@heddle/event-store/Quarantine";
 import { Receipts } from "@heddle/event-store/Receipts";
 import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
 import { StreamSnapshots } from "@heddle/event-store/StreamSnapshots";
-import { Reader, readerLayer, writerLayer } from "@heddle/event-store/SqliteDatabase";
+import { migratedLayer, Reader, readerLayer } from "@heddle/event-store/SqliteDatabase";
 import type { Projector } from "@heddle/projections/Projector";
 import { Queries } from "@heddle/projections/Queries";
 import { Runner } from "@heddle/projections/Runner";
@@ -19,17 +18,6 @@ import { EffectSignal } from "./EffectSignal.ts";
 import { Engine, type EngineOptions } from "./Engine.ts";
 import { Feed } from "./Feed.ts";
 import { GroupWriter } from "./GroupWriter.ts";
-
-const migrated = (filename: string) =>
-  Layer.effect(
-    SqlClient.SqlClient,
-    Effect.gen(function* () {
-      const sql = yield* SqlClient.SqlClient;
-      const applied = yield* migrate();
-      if (applied.length > 0) yield* Effect.logDebug(`Migrated the database: ${applied.join(", ")}`);
-      return sql;
-    }),
-  ).pipe(Layer.provide(writerLayer(filename)));
 
 const readSide = (filename: string) =>
   Queries.layer.pipe(
@@ -66,5 +54,5 @@ export const engineLayer = (
     ),
     // The reader opens what the writer has created.
     Layer.provideMerge(Layer.unwrap(Effect.as(SqlClient.SqlClient, readSide(filename)))),
-    Layer.provideMerge(migrated(filename)),
+    Layer.provideMerge(migratedLayer(filename)),
   );

@@ -5,15 +5,15 @@
  */
 import { existsSync } from "node:fs";
 import { EventStore } from "@heddle/event-store/EventStore";
-import { migrate, type MigrationMismatch } from "@heddle/event-store/Migrations";
+import type { MigrationMismatch } from "@heddle/event-store/Migrations";
 import { Quarantine, quarantiningReads } from "@heddle/event-store/Quarantine";
 import {
   type DatabaseUnavailable,
   explainSqlError,
+  migratedLayer,
   onlookerLayer,
   Reader,
   readerLayer,
-  writerLayer,
 } from "@heddle/event-store/SqliteDatabase";
 import { type ProjectorStatus, Runner } from "@heddle/projections/Runner";
 import { Effect, Layer, type Scope } from "effect";
@@ -140,7 +140,7 @@ const importOne = Effect.fnUntraced(function* (
       headBefore,
       onProgress: report("import"),
     }),
-  ).pipe(Effect.provide(migrated(database)));
+  ).pipe(Effect.provide(migratedLayer(database)));
   // An older archive does not bring what an unfinished import of a newer one had still to bring.
   const finished = manifest.headSequence >= Math.max(before.end, headBefore);
   if (finished) yield* removeMark(database);
@@ -182,14 +182,9 @@ const verify = (database: string, owned: boolean, options: Omit<VerifyOptions, "
         }),
       ).pipe(Effect.provide(lookerLayer(database, owned)), Effect.scoped);
 
-const migrated = (database: string) =>
-  Layer.effect(SqlClient.SqlClient, Effect.andThen(migrate(), SqlClient.SqlClient)).pipe(
-    Layer.provide(writerLayer(database)),
-  );
-
 const storeLayer = (database: string) =>
   Layer.mergeAll(EventStore.layer, Quarantine.layer, Runner.layer()).pipe(
-    Layer.provideMerge(migrated(database)),
+    Layer.provideMerge(migratedLayer(database)),
   );
 
 /** The read model of what is there now. */
