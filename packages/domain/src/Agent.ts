@@ -5,7 +5,7 @@ import { boundedFiles } from "./BoundedFiles.ts";
 import { accept, type Decision, reject } from "./Decision.ts";
 import type { ServerCommand } from "./ServerCommand.ts";
 import { threadDeleted, threadNotFound } from "./Thread.ts";
-import type { LiveThread, ThreadState } from "./ThreadState.ts";
+import { countsAfter, type LiveThread, type ThreadState, turnAt } from "./ThreadState.ts";
 import { endings, expireRequests, heard, sessionSet, startRequested } from "./Turn.ts";
 
 export const decideAgent = (thread: ThreadState, command: ServerCommand, now: string): Decision => {
@@ -67,7 +67,7 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
     case "thread.turn.diff.complete": {
       const { type: _, commandId: __, ...diff } = command;
       // A revert may have taken the turn away while its checkpoint was made, and another may have its count by now.
-      if (thread.turns.get(diff.turnCount)?.turnId !== diff.turnId) {
+      if (turnAt(thread, diff.turnCount)?.turnId !== diff.turnId) {
         return reject("turn-not-found", "The thread does not have that turn, or not any more.");
       }
       const { kept: files, omitted } = boundedFiles(diff.files, ({ path }) => path);
@@ -147,7 +147,6 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
     case "thread.checkpoint.revert.complete": {
       const { turnCount, files, skipped, safetyRef } = command;
       if (thread.revertingTo !== turnCount) return noRevert;
-      const removed = [...thread.turns].filter(([count]) => count > turnCount);
       const restored = boundedFiles(files, (path) => path);
       const left = boundedFiles(skipped, ({ path, reason }) => path + reason);
       return accept({
@@ -155,8 +154,10 @@ const decideLive = (thread: LiveThread, command: ServerCommand, now: string): De
         payload: {
           threadId,
           turnCount,
-          removedTurnIds: removed.map(([, turn]) => turn.turnId),
-          latestTurnId: thread.turns.get(turnCount)?.turnId ?? null,
+          removedTurnIds: countsAfter(thread, turnCount).flatMap(
+            (count) => turnAt(thread, count)?.turnId ?? [],
+          ),
+          latestTurnId: turnAt(thread, turnCount)?.turnId ?? null,
           files: restored.kept,
           ...(restored.omitted > 0 && { filesOmitted: restored.omitted }),
           skipped: left.kept,

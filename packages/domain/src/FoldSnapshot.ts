@@ -14,9 +14,9 @@ import {
   StoredAttachment,
   TokenUsage,
 } from "@heddle/contracts/Model";
-import { Schema } from "effect";
+import { HashMap, Schema, SchemaTransformation } from "effect";
 import type { ProjectState } from "./Project.ts";
-import type { ThreadState } from "./ThreadState.ts";
+import { type ThreadState, type TurnRecord, turnsInOrder } from "./ThreadState.ts";
 
 /** How the state of one kind of aggregate becomes JSON and comes back. */
 export interface FoldSnapshot<State> {
@@ -49,6 +49,21 @@ const OpenRequest = Schema.Struct({
   answered: Schema.Boolean,
 });
 
+const StoredTurns = Schema.Array(
+  Schema.Tuple([Schema.Int, Schema.Struct({ turnId: TurnId, checkpoint: Schema.NullOr(CheckpointStatus) })]),
+);
+
+/** Stored by their counts, as a list that a fold with another kind of map can read too. */
+const Turns = StoredTurns.pipe(
+  Schema.decodeTo(
+    Schema.declare((turns): turns is HashMap.HashMap<number, TurnRecord> => HashMap.isHashMap(turns)),
+    SchemaTransformation.transform({
+      decode: HashMap.fromIterable,
+      encode: turnsInOrder,
+    }),
+  ),
+);
+
 const LiveThread = Schema.Struct({
   status: Schema.Literal("live"),
   projectId: ProjectId,
@@ -66,10 +81,7 @@ const LiveThread = Schema.Struct({
   streaming: Schema.NullOr(
     Schema.Struct({ messageId: MessageId, turnId: Schema.NullOr(TurnId), length: Schema.Int }),
   ),
-  turns: Schema.ReadonlyMap(
-    Schema.Int,
-    Schema.Struct({ turnId: TurnId, checkpoint: Schema.NullOr(CheckpointStatus) }),
-  ),
+  turns: Turns,
   revertingTo: Schema.NullOr(Schema.Int),
   session: SessionState,
   usage: Schema.NullOr(Schema.Struct({ total: TokenUsage, turnId: TurnId, ofTurn: TokenUsage })),

@@ -7,7 +7,7 @@ import type { WorktreeRequest } from "@heddle/contracts/Model";
 import { accept, type Decision, reject } from "./Decision.ts";
 import { type ProjectState, requireLiveProject } from "./Project.ts";
 import { endings, sessionAlive, sessionSet, startRequested, turnInProgress, withdrawn } from "./Turn.ts";
-import type { LiveThread, ThreadState } from "./ThreadState.ts";
+import { type LiveThread, type ThreadState, turnAt } from "./ThreadState.ts";
 
 /** How many prompts may wait for a thread's running turn. */
 export const MAX_QUEUED_TURNS = 50;
@@ -386,7 +386,7 @@ const revert = (thread: LiveThread, command: Of<"thread.checkpoint.revert">): De
     return reject("turn-in-progress", "A turn is in progress; interrupt it or wait, then revert.");
   }
   if (thread.revertingTo !== null) return reject("revert-in-progress", "A revert is under way already.");
-  const exists = turnCount === 0 ? thread.turnCount > 0 : thread.turns.get(turnCount)?.checkpoint === "ready";
+  const exists = turnCount === 0 ? thread.turnCount > 0 : turnAt(thread, turnCount)?.checkpoint === "ready";
   if (!exists) {
     return reject("checkpoint-not-found", `There is no checkpoint of turn ${turnCount} to go back to.`);
   }

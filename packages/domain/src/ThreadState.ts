@@ -13,6 +13,7 @@ import type {
   StoredAttachment,
   TokenUsage,
 } from "@heddle/contracts/Model";
+import { HashMap, Option } from "effect";
 
 export interface RequestedTurn {
   readonly turnId: TurnId;
@@ -73,8 +74,11 @@ export interface LiveThread {
   readonly openRequests: ReadonlyMap<ApprovalRequestId, OpenRequest>;
   /** A reply whose last segment has not come. */
   readonly streaming: StreamingMessage | null;
-  /** Turns by their count, with what came of their checkpoint. */
-  readonly turns: ReadonlyMap<number, TurnRecord>;
+  /**
+   * Turns by their count, with what came of their checkpoint. They are all kept, so each state shares them with the one
+   * before it; they come in no order.
+   */
+  readonly turns: HashMap.HashMap<number, TurnRecord>;
   /** The turn count that a revert under way goes back to. */
   readonly revertingTo: number | null;
   readonly session: SessionState;
@@ -111,6 +115,18 @@ export const noSession: SessionState = {
   lastError: null,
 };
 
+/** The turn that has this count. */
+export const turnAt = (thread: LiveThread, turnCount: number): TurnRecord | undefined =>
+  Option.getOrUndefined(HashMap.get(thread.turns, turnCount));
+
+/** All turns with their counts, in order. */
+export const turnsInOrder = (turns: LiveThread["turns"]): ReadonlyArray<readonly [number, TurnRecord]> =>
+  HashMap.toEntries(turns).toSorted(([left], [right]) => left - right);
+
+/** The counts of the turns behind this one, in order: counts have no gaps. */
+export const countsAfter = (thread: LiveThread, turnCount: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.max(0, thread.turnCount - turnCount) }, (_, index) => turnCount + 1 + index);
+
 /** Folds one event of the thread's stream into its state. */
 export const evolveThread = (state: ThreadState, event: NewEvent): ThreadState => {
   if (event.eventType === "thread.created") {
@@ -130,7 +146,7 @@ export const evolveThread = (state: ThreadState, event: NewEvent): ThreadState =
       queue: [],
       openRequests: new Map(),
       streaming: null,
-      turns: new Map(),
+      turns: HashMap.empty(),
       revertingTo: null,
       session: noSession,
       usage: null,
@@ -184,7 +200,7 @@ const evolveLive = (state: LiveThread, event: NewEvent): ThreadState => {
         turnCount,
         requestedTurn: null,
         activeTurn: { turnId, messageId, turnCount },
-        turns: withEntry(state.turns, turnCount, { turnId, checkpoint: null }),
+        turns: HashMap.set(state.turns, turnCount, { turnId, checkpoint: null }),
       };
     }
     case "thread.turn-completed": {
@@ -198,7 +214,7 @@ const evolveLive = (state: LiveThread, event: NewEvent): ThreadState => {
     }
     case "thread.turn-diff-completed": {
       const { turnId, turnCount, status } = event.payload;
-      return { ...state, turns: withEntry(state.turns, turnCount, { turnId, checkpoint: status }) };
+      return { ...state, turns: HashMap.set(state.turns, turnCount, { turnId, checkpoint: status }) };
     }
     case "thread.approval-requested":
       return opened(state, event.payload.requestId, {
@@ -231,7 +247,7 @@ const evolveLive = (state: LiveThread, event: NewEvent): ThreadState => {
       return { ...state, revertingTo: null };
     case "thread.reverted": {
       const { turnCount } = event.payload;
-      const turns = new Map([...state.turns].filter(([count]) => count <= turnCount));
+      const turns = HashMap.removeMany(state.turns, countsAfter(state, turnCount));
       return { ...state, revertingTo: null, turnCount, turns };
     }
     case "thread.session-set":
@@ -257,10 +273,7 @@ const evolveLive = (state: LiveThread, event: NewEvent): ThreadState => {
 const without = (queue: ReadonlyArray<QueuedTurn>, turnId: TurnId): ReadonlyArray<QueuedTurn> =>
   queue.some((turn) => turn.turnId === turnId) ? queue.filter((turn) => turn.turnId !== turnId) : queue;
 
-const withEntry = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> =>
-  new Map(map).set(key, value);
-
 const opened = (state: LiveThread, requestId: ApprovalRequestId, request: OpenRequest): LiveThread => ({
   ...state,
-  openRequests: withEntry(state.openRequests, requestId, request),
+  openRequests: new Map(state.openRequests).set(requestId, request),
 });

@@ -11,7 +11,7 @@ import {
 } from "@heddle/contracts/Ids";
 import type { ModelSelection } from "@heddle/contracts/Model";
 import type { ServerCommand } from "../src/ServerCommand.ts";
-import type { LiveThread } from "../src/ThreadState.ts";
+import { type LiveThread, turnsInOrder } from "../src/ThreadState.ts";
 import type { Step } from "./Steps.ts";
 import type { AnyCommand, World } from "./World.ts";
 
@@ -249,7 +249,7 @@ const serverCommand = (
         reason: form % 4 === 0 ? "Overloaded" : null,
       };
     case "thread.turn.diff.complete": {
-      const [turnCount, turn] = pickOf(thread?.turns ?? [], step, [
+      const [turnCount, turn] = pickOf(thread ? turnsInOrder(thread.turns) : [], step, [
         9,
         { turnId: TurnId.make("turn:no"), checkpoint: null },
       ]);

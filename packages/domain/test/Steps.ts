@@ -3,6 +3,7 @@
  * and then, one that does not. So a list of steps can be cut anywhere and still makes sense, which is what shrinking does.
  */
 import type { ClientCommand } from "@heddle/contracts/Commands";
+import { HashMap } from "effect";
 import fc from "fast-check";
 import type { Decision } from "../src/Decision.ts";
 import type { ServerCommand } from "../src/ServerCommand.ts";
@@ -107,7 +108,7 @@ export const busyWorld = (maxLength: number): World => {
   const worlds = fc.sample(randomSteps(maxLength), { numRuns: 20, seed: 3 }).map((random) => play(random));
   const turnsIn = ({ threads }: World) =>
     [...threads.values()].reduce(
-      (sum, thread) => sum + (thread.status === "live" ? thread.turns.size : 0),
+      (sum, thread) => sum + (thread.status === "live" ? HashMap.size(thread.turns) : 0),
       0,
     );
   return worlds.reduce((best, world) => (turnsIn(world) > turnsIn(best) ? world : best));

@@ -8,7 +8,7 @@ import { Schema } from "effect";
 import { type DecidedEvent, type Decision, isRejection } from "../src/Decision.ts";
 import type { ServerCommand } from "../src/ServerCommand.ts";
 import { turnIdFor } from "../src/Thread.ts";
-import { noSession } from "../src/ThreadState.ts";
+import { noSession, type ThreadState, turnsInOrder } from "../src/ThreadState.ts";
 import { World } from "./World.ts";
 
 /** The server's clock when a command is decided. */
@@ -55,6 +55,10 @@ const outcome = (decision: Decision) => ({
     if (isRejection(decision)) assert.isAbove(decision.message.length, 10);
   },
 });
+
+/** For deep comparisons: what a `HashMap` is made of depends on how it came to hold what it holds. */
+export const comparable = (state: ThreadState) =>
+  state.status === "live" ? { ...state, turns: turnsInOrder(state.turns) } : state;
 
 /** A server's command without its brands and its id. */
 export interface ServerInput {
