@@ -80,7 +80,7 @@ export const checkAtTheEnd = (world: World, template: (to: string) => void): str
     // Small pages: the batches are not those of the writer.
     const pageSize = world.dice.between(1, 40);
     const readPage = (fromSequenceExclusive: number) =>
-      reads.readAll({ fromSequenceExclusive, limit: pageSize });
+      reads.readProjected({ fromSequenceExclusive, limit: pageSize });
     const differences = yield* verifyProjections({ stored, scratch, scratchFile, readPage });
     for (const { table, side, row } of differences) {
       world.breaks("projections-equal-a-rebuild", `${table}: only ${side} is ${JSON.stringify(row)}`);

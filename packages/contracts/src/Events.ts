@@ -352,6 +352,14 @@ export type EventEnvelope<Type extends EventType = EventType> = {
   };
 }[Type];
 
+/** What read models are made of: an event without what it came of. */
+export type ProjectedEvent<Type extends EventType = EventType> = {
+  readonly [T in Type]: Pick<
+    EventEnvelope<T>,
+    "sequence" | "eventId" | "streamId" | "eventType" | "occurredAt" | "payload"
+  >;
+}[Type];
+
 /** An event that a decision gives, before it has a place in the log. */
 export type NewEvent = {
   readonly [T in EventType]: { readonly eventType: T; readonly payload: EventPayload<T> };

@@ -6,6 +6,7 @@ import {
   EventPayloads,
   type EventType,
   eventVersion,
+  type ProjectedEvent,
 } from "@heddle/contracts/Events";
 import { Schema } from "effect";
 import { type Upcaster, UPCASTERS } from "./Upcasters.ts";
@@ -44,6 +45,21 @@ export const EVENT_COLUMNS = [
   "payload_json",
   "metadata_json",
 ] as const satisfies ReadonlyArray<keyof EventRow>;
+
+/** Those of a `ProjectedEvent`, and what says which event it is where it cannot be read. */
+export const PROJECTED_COLUMNS = [
+  "sequence",
+  "event_id",
+  "aggregate_kind",
+  "stream_id",
+  "stream_version",
+  "event_type",
+  "event_version",
+  "occurred_at",
+  "payload_json",
+] as const satisfies ReadonlyArray<keyof EventRow>;
+
+export type ProjectedRow = Pick<EventRow, (typeof PROJECTED_COLUMNS)[number]>;
 
 /** A stored event that this version cannot read. */
 export class UndecodableEvent extends Schema.TaggedError<UndecodableEvent>()("UndecodableEvent", {
@@ -139,11 +155,24 @@ export const rowOf = (values: ReadonlyArray<unknown>): EventRow =>
     metadata_json: values[13],
   }) as EventRow;
 
+/** The same of `PROJECTED_COLUMNS`. */
+export const projectedRowOf = (values: ReadonlyArray<unknown>): ProjectedRow =>
+  ({
+    sequence: values[0],
+    event_id: values[1],
+    aggregate_kind: values[2],
+    stream_id: values[3],
+    stream_version: values[4],
+    event_type: values[5],
+    event_version: values[6],
+    occurred_at: values[7],
+    payload_json: values[8],
+  }) as ProjectedRow;
+
 /** The envelope of a row, its payload at the present version. Throws `UndecodableEvent`. */
 export const decodeRow = (row: EventRow): EventEnvelope => {
-  const codec = codecs.get(row.event_type);
   try {
-    if (codec === undefined) throw new Error("this version of Heddle does not know its type");
+    const codec = codecOf(row);
     const envelope = {
       sequence: row.sequence,
       eventId: row.event_id,
@@ -162,14 +191,40 @@ export const decodeRow = (row: EventRow): EventEnvelope => {
     };
     return envelope as EventEnvelope;
   } catch (cause) {
-    throw new UndecodableEvent({
-      sequence: row.sequence,
-      aggregateKind: row.aggregate_kind,
-      streamId: row.stream_id,
-      eventType: row.event_type,
-      eventVersion: row.event_version,
-      // What a schema says of a bad value can be as long as the value.
-      reason: (cause instanceof Error ? cause.message : String(cause)).slice(0, MAX_REASON),
-    });
+    throw undecodable(row, cause);
   }
 };
+
+/** The same of what a projector gets. */
+export const decodeProjectedRow = (row: ProjectedRow): ProjectedEvent => {
+  try {
+    const event = {
+      sequence: row.sequence,
+      eventId: row.event_id,
+      streamId: row.stream_id,
+      eventType: row.event_type,
+      occurredAt: row.occurred_at,
+      payload: codecOf(row).decode(JSON.parse(row.payload_json), row.event_version),
+    };
+    return event as ProjectedEvent;
+  } catch (cause) {
+    throw undecodable(row, cause);
+  }
+};
+
+const codecOf = ({ event_type }: ProjectedRow): PayloadCodec => {
+  const codec = codecs.get(event_type);
+  if (codec === undefined) throw new Error("this version of Heddle does not know its type");
+  return codec;
+};
+
+const undecodable = (row: ProjectedRow, cause: unknown): UndecodableEvent =>
+  new UndecodableEvent({
+    sequence: row.sequence,
+    aggregateKind: row.aggregate_kind,
+    streamId: row.stream_id,
+    eventType: row.event_type,
+    eventVersion: row.event_version,
+    // What a schema says of a bad value can be as long as the value.
+    reason: (cause instanceof Error ? cause.message : String(cause)).slice(0, MAX_REASON),
+  });

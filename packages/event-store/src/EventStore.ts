@@ -2,17 +2,21 @@
  * The append-only log. Appends run inside the writer's transaction; reads go by key, in pages. One process writes, so
  * sequences are given out without holes and equal the order of commits; holes are where threads were pruned.
  */
-import type { AggregateKind, EventEnvelope } from "@heddle/contracts/Events";
+import type { AggregateKind, EventEnvelope, ProjectedEvent } from "@heddle/contracts/Events";
 import type { EventId } from "@heddle/contracts/Ids";
 import { Context, Effect, Layer, Schema } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { placeholders, selectValues } from "@heddle/sql/OnConnection";
 import {
+  decodeProjectedRow,
   decodeRow,
   type EncodedEvent,
   EVENT_COLUMNS,
   type EventRow,
+  PROJECTED_COLUMNS,
+  type ProjectedRow,
+  projectedRowOf,
   rowOf,
   UndecodableEvent,
 } from "./EventCodec.ts";
@@ -43,15 +47,17 @@ export interface ReadStream {
 }
 
 /** What a read gives. */
-export interface EventPage {
+export interface EventPage<Event = EventEnvelope> {
   /** In order, without those that cannot be read. */
-  readonly events: ReadonlyArray<EventEnvelope>;
+  readonly events: ReadonlyArray<Event>;
   readonly unreadable: ReadonlyArray<UndecodableEvent>;
   /**
    * Sequence and stream version of the page's last row, read or not: where to go on from. Undefined in an empty page. At
    * the end of the log it stands at its head, also where the last events were pruned.
    */
   readonly last: { readonly sequence: number; readonly streamVersion: number } | undefined;
+  /** Of the payloads as they are stored, read or not. */
+  readonly characters: number;
   /** Nothing stood behind the page when it was read. */
   readonly atEnd: boolean;
 }
@@ -61,6 +67,8 @@ export interface EventReads {
   readonly head: Effect.Effect<number, SqlError.SqlError>;
   /** The next events of the whole log, in order. */
   readonly readAll: (request: ReadAll) => Effect.Effect<EventPage, SqlError.SqlError>;
+  /** The same for projectors, of less, and so faster. */
+  readonly readProjected: (request: ReadAll) => Effect.Effect<EventPage<ProjectedEvent>, SqlError.SqlError>;
   /** The next events of one stream, in order. */
   readonly readStream: (request: ReadStream) => Effect.Effect<EventPage, SqlError.SqlError>;
   /** One event, or undefined. Fails with `UndecodableEvent` where it cannot be read. */
@@ -78,24 +86,29 @@ export interface EventReads {
 /** The reads of the log on one connection. */
 export const eventReads = (sql: SqlClient.SqlClient): EventReads => {
   const at = placeholders(sql);
-  const readAll = pagedRead(sql, { where: `sequence > ${at()}`, order: "sequence", limit: at() });
+  const all = { where: `sequence > ${at()}`, order: "sequence", limit: at() };
   const of = placeholders(sql);
-  const readStream = pagedRead(sql, {
+  const stream = {
     where: `aggregate_kind = ${of()} AND stream_id = ${of()} AND stream_version > ${of()}`,
     order: "stream_version",
     limit: of(),
-  });
+  };
   const prunedStatement = "SELECT coalesce(max(last_sequence), 0) FROM orchestration_pruned";
   const lastPruned = Effect.map(selectValues(sql, prunedStatement, []), (rows) => Number(rows[0]?.[0] ?? 0));
-  return {
-    head: sql<{ head: number }>`${sql.literal(HEAD_SQL)}`.pipe(Effect.map((rows) => rows[0]?.head ?? 0)),
-    // What was pruned is asked first: whatever is taken out later has left nothing before it unread.
-    readAll: ({ fromSequenceExclusive, ...bounds }) =>
+  const readStream = pagedRead(sql, stream, ENVELOPES);
+  /** What was pruned is asked first: whatever is taken out later has left nothing before it unread. */
+  const toTheEnd =
+    <Event>(read: PagedRead<Event>) =>
+    ({ fromSequenceExclusive, ...bounds }: ReadAll) =>
       Effect.flatMap(lastPruned, (pruned) =>
-        Effect.map(readAll([fromSequenceExclusive], bounds), (page) =>
+        Effect.map(read([fromSequenceExclusive], bounds), (page) =>
           upTo(page, fromSequenceExclusive, pruned),
         ),
-      ),
+      );
+  return {
+    head: sql<{ head: number }>`${sql.literal(HEAD_SQL)}`.pipe(Effect.map((rows) => rows[0]?.head ?? 0)),
+    readAll: toTheEnd(pagedRead(sql, all, ENVELOPES)),
+    readProjected: toTheEnd(pagedRead(sql, all, PROJECTED)),
     readStream: ({ aggregateKind, streamId, fromVersionExclusive, ...bounds }) =>
       readStream([aggregateKind, streamId, fromVersionExclusive], bounds),
     readById: (eventId) =>
@@ -103,7 +116,7 @@ export const eventReads = (sql: SqlClient.SqlClient): EventReads => {
         sql<EventRow>`SELECT ${sql.literal(EVENT_COLUMNS.join(", "))} FROM orchestration_events
           WHERE event_id = ${eventId}`,
         ([row]) => {
-          const decoded = row && tryDecode(row);
+          const decoded = row && tryDecode(decodeRow, row);
           return decoded instanceof UndecodableEvent ? Effect.fail(decoded) : Effect.succeed(decoded);
         },
       ),
@@ -115,7 +128,7 @@ export const eventReads = (sql: SqlClient.SqlClient): EventReads => {
 };
 
 /** A page that reached the end of the log goes on to where events were pruned behind it. */
-const upTo = (page: EventPage, from: number, pruned: number): EventPage =>
+const upTo = <Event>(page: EventPage<Event>, from: number, pruned: number): EventPage<Event> =>
   page.atEnd && pruned > (page.last?.sequence ?? from)
     ? { ...page, last: { sequence: pruned, streamVersion: 0 } }
     : page;
@@ -126,15 +139,36 @@ interface PageSource {
   readonly limit: string;
 }
 
+/** Rows of some columns, and what becomes of each. */
+interface RowReader<Row, Event> {
+  readonly columns: ReadonlyArray<string>;
+  readonly rowOf: (values: ReadonlyArray<unknown>) => Row;
+  /** Throws `UndecodableEvent`. */
+  readonly decode: (row: Row) => Event;
+}
+
+const ENVELOPES: RowReader<EventRow, EventEnvelope> = { columns: EVENT_COLUMNS, rowOf, decode: decodeRow };
+const PROJECTED: RowReader<ProjectedRow, ProjectedEvent> = {
+  columns: PROJECTED_COLUMNS,
+  rowOf: projectedRowOf,
+  decode: decodeProjectedRow,
+};
+
+type PagedRead<Event> = (
+  key: ReadonlyArray<unknown>,
+  bounds: { readonly limit: number; readonly maxBytes?: number },
+) => Effect.Effect<EventPage<Event>, SqlError.SqlError>;
+
 /** Where bytes count, the sizes are asked for first, which reads no payload: no page is larger in memory than it may be. */
-const pagedRead = (sql: SqlClient.SqlClient, { where, order, limit }: PageSource) => {
+const pagedRead = <Row extends ProjectedRow, Event>(
+  sql: SqlClient.SqlClient,
+  { where, order, limit }: PageSource,
+  reader: RowReader<Row, Event>,
+): PagedRead<Event> => {
   const rest = `FROM orchestration_events WHERE ${where} ORDER BY ${order} LIMIT ${limit}`;
   const sizes = `SELECT octet_length(payload_json) ${rest}`;
-  const rows = `SELECT ${EVENT_COLUMNS.join(", ")} ${rest}`;
-  return Effect.fnUntraced(function* (
-    key: ReadonlyArray<unknown>,
-    bounds: { readonly limit: number; readonly maxBytes?: number },
-  ) {
+  const rows = `SELECT ${reader.columns.join(", ")} ${rest}`;
+  return Effect.fnUntraced(function* (key, bounds) {
     let count = bounds.limit;
     if (bounds.maxBytes !== undefined) {
       const bytes = yield* selectValues(sql, sizes, [...key, bounds.limit]);
@@ -142,7 +176,7 @@ const pagedRead = (sql: SqlClient.SqlClient, { where, order, limit }: PageSource
       if (fitting < bytes.length) count = fitting;
     }
     const values = yield* selectValues(sql, rows, [...key, count]);
-    return decodePage(values, values.length < count);
+    return decodePage(values, values.length < count, reader);
   });
 };
 
@@ -156,23 +190,29 @@ const countWithin = (sizes: ReadonlyArray<ReadonlyArray<unknown>>, maxBytes: num
   return sizes.length;
 };
 
-const decodePage = (values: ReadonlyArray<ReadonlyArray<unknown>>, atEnd: boolean): EventPage => {
-  const events: Array<EventEnvelope> = [];
+const decodePage = <Row extends ProjectedRow, Event>(
+  values: ReadonlyArray<ReadonlyArray<unknown>>,
+  atEnd: boolean,
+  reader: RowReader<Row, Event>,
+): EventPage<Event> => {
+  const events: Array<Event> = [];
   const unreadable: Array<UndecodableEvent> = [];
   let last: EventPage["last"];
+  let characters = 0;
   for (const columns of values) {
-    const row = rowOf(columns);
-    const decoded = tryDecode(row);
+    const row = reader.rowOf(columns);
+    const decoded = tryDecode(reader.decode, row);
     if (decoded instanceof UndecodableEvent) unreadable.push(decoded);
     else events.push(decoded);
     last = { sequence: row.sequence, streamVersion: row.stream_version };
+    characters += row.payload_json.length;
   }
-  return { events, unreadable, last, atEnd };
+  return { events, unreadable, last, characters, atEnd };
 };
 
-const tryDecode = (row: EventRow): EventEnvelope | UndecodableEvent => {
+const tryDecode = <Row, Event>(decode: (row: Row) => Event, row: Row): Event | UndecodableEvent => {
   try {
-    return decodeRow(row);
+    return decode(row);
   } catch (error) {
     if (error instanceof UndecodableEvent) return error;
     throw error;

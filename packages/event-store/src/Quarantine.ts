@@ -120,11 +120,12 @@ export class Quarantine extends Context.Service<
 
 /** Reads that note what they leave out. */
 export const quarantiningReads = (reads: EventReads, quarantine: Quarantine["Service"]): EventReads => {
-  const note = (read: Effect.Effect<EventPage, SqlError.SqlError>) =>
+  const note = <Event>(read: Effect.Effect<EventPage<Event>, SqlError.SqlError>) =>
     Effect.tap(read, ({ unreadable }) => quarantine.record(unreadable));
   return {
     ...reads,
     readAll: (request) => note(reads.readAll(request)),
+    readProjected: (request) => note(reads.readProjected(request)),
     readStream: (request) => note(reads.readStream(request)),
   };
 };

@@ -4,7 +4,8 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { nodeSqliteLayer } from "@heddle/sql/NodeSqlite";
-import { Context, Effect, Layer, Schedule, Schema } from "effect";
+import { openPipeline, type Pipeline } from "@heddle/sql/Pipeline";
+import { Context, Effect, Layer, Schedule, Schema, type Scope } from "effect";
 import { SqlClient, SqlError } from "effect/sql";
 import { migrate } from "./Migrations.ts";
 
@@ -30,6 +31,8 @@ const WRITER_PRAGMAS = [
   // Negative: KiB. The page cache of the writer, which bounds its memory whatever the file's size.
   "cache_size = -32768",
 ];
+
+const STATEMENT_JOURNALS = "temp_store = MEMORY";
 
 const READER_PRAGMAS = ["query_only = ON", "busy_timeout = 5000", "cache_size = -16384"];
 
@@ -66,10 +69,14 @@ export const migratedLayer = (filename: string) =>
       const sql = yield* SqlClient.SqlClient;
       const applied = yield* migrate();
       if (applied.length > 0) yield* Effect.logDebug(`Migrated the database: ${applied.join(", ")}`);
-      yield* sql`PRAGMA temp_store = MEMORY`;
+      yield* sql.unsafe(`PRAGMA ${STATEMENT_JOURNALS}`);
       return sql;
     }),
   ).pipe(Layer.provide(writerLayer(filename)));
+
+/** A pipeline to a database that is up to date, while its writer's connection writes nothing. */
+export const pipelineTo = (filename: string): Effect.Effect<Pipeline, never, Scope.Scope> =>
+  openPipeline({ filename, pragmas: [...WRITER_PRAGMAS, STATEMENT_JOURNALS] });
 
 /** How long a transaction waits for another process (a backup, a shell) to give the lock back. */
 const LOCK_PATIENCE = "5 seconds";

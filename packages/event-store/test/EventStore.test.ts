@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest";
 import { Effect } from "effect";
 import { SqlClient, SqlError } from "effect/sql";
+import type { ProjectedEvent } from "@heddle/contracts/Events";
 import { EventId } from "@heddle/contracts/Ids";
 import { EventStore, StreamVersionConflict } from "../src/EventStore.ts";
 import { append, archived, archivedMany, AT, envelope, freshStore } from "./support.ts";
@@ -16,6 +17,7 @@ describe("the log", () => {
         events: [],
         unreadable: [],
         last: undefined,
+        characters: 0,
         atEnd: true,
       });
       assert.isUndefined(yield* store.readById(EventId.make("event-1")));
@@ -76,6 +78,25 @@ describe("the log", () => {
       assert.deepStrictEqual(yield* ends(0, 3), [3, false]);
       assert.deepStrictEqual(yield* ends(148, 3), [150, true]);
       assert.deepStrictEqual(yield* ends(150, 3), [undefined, true]);
+    }).pipe(Effect.provide(freshStore)),
+  );
+
+  it.effect("gives projectors the same pages, of what they need of an event", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient;
+      const store = yield* EventStore;
+      yield* append(...archivedMany(9));
+      yield* sql`UPDATE orchestration_events SET event_type = 'thread.teleported' WHERE sequence IN (2, 9)`;
+      for (const request of [all, { fromSequenceExclusive: 3, limit: 2 }, { ...all, maxBytes: 100 }]) {
+        const { events, ...page } = yield* store.readAll(request);
+        assert.deepStrictEqual(yield* store.readProjected(request), {
+          ...page,
+          events: events.map(({ sequence, eventId, streamId, eventType, occurredAt, payload }) => {
+            const event = { sequence, eventId, streamId, eventType, occurredAt, payload };
+            return event as ProjectedEvent;
+          }),
+        });
+      }
     }).pipe(Effect.provide(freshStore)),
   );
 

@@ -103,7 +103,7 @@ export class Engine extends Context.Service<
         // What can be read again since the last start was left out by the projectors that handle it.
         yield* sql.withTransaction(Effect.flatMap(quarantine.release, runner.restartFor));
         const readPage = (fromSequenceExclusive: number, limit: number) =>
-          reads.readAll({ fromSequenceExclusive, limit });
+          reads.readProjected({ fromSequenceExclusive, limit });
         const head = yield* reads.head;
         const toTake = (yield* runner.status).map(({ state, lastAppliedSequence }) =>
           state === "filling" ? head : head - lastAppliedSequence,

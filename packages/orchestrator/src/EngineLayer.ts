@@ -8,7 +8,7 @@ import { Quarantine } from "@heddle/event-store/Quarantine";
 import { Receipts } from "@heddle/event-store/Receipts";
 import { SessionRuntime } from "@heddle/event-store/SessionRuntime";
 import { StreamSnapshots } from "@heddle/event-store/StreamSnapshots";
-import { migratedLayer, Reader, readerLayer } from "@heddle/event-store/SqliteDatabase";
+import { migratedLayer, pipelineTo, Reader, readerLayer } from "@heddle/event-store/SqliteDatabase";
 import type { Projector } from "@heddle/projections/Projector";
 import { Queries } from "@heddle/projections/Queries";
 import { Runner } from "@heddle/projections/Runner";
@@ -38,7 +38,9 @@ export const engineLayer = (
 ) =>
   Engine.layer({ fill }).pipe(
     Layer.provide(GroupWriter.layer),
-    Layer.provideMerge(Layer.mergeAll(Feed.layer, EffectSignal.layer, Runner.layer(projectors))),
+    Layer.provideMerge(
+      Layer.mergeAll(Feed.layer, EffectSignal.layer, Runner.layer(projectors, pipelineTo(filename))),
+    ),
     Layer.provideMerge(
       Layer.mergeAll(
         EventStore.layer,

@@ -1,5 +1,5 @@
 /** How rows and cursors of the projectors are written, on one connection and inside the caller's transaction. */
-import { EVENT_TYPES, type EventEnvelope, type EventType } from "@heddle/contracts/Events";
+import { EVENT_TYPES, type ProjectedEvent, type EventType } from "@heddle/contracts/Events";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { Clock, Effect, Schema } from "effect";
 import type { SqlClient } from "effect/sql";
@@ -58,13 +58,13 @@ export const writerOn = (sql: SqlClient.SqlClient, running: ReadonlyArray<Runnin
   /** Takes some projectors on to `last`; each gets what it handles and has not had. Run what it gives after the commit. */
   const apply = Effect.fnUntraced(function* (
     entries: ReadonlyArray<Running>,
-    events: ReadonlyArray<EventEnvelope>,
+    events: ReadonlyArray<ProjectedEvent>,
     last: number,
   ) {
     const routed = new Map(
       bound
         .filter(({ entry }) => entries.includes(entry))
-        .map((each): [(typeof bound)[number], Array<EventEnvelope>] => [each, []]),
+        .map((each): [(typeof bound)[number], Array<ProjectedEvent>] => [each, []]),
     );
     for (const event of events) {
       for (const each of handlers.get(event.eventType) ?? []) {
@@ -84,7 +84,7 @@ export const writerOn = (sql: SqlClient.SqlClient, running: ReadonlyArray<Runnin
   return { apply, writeState };
 };
 
-const guard = (projector: Projector, apply: ApplyBatch, events: ReadonlyArray<EventEnvelope>) => {
+const guard = (projector: Projector, apply: ApplyBatch, events: ReadonlyArray<ProjectedEvent>) => {
   const faulted = (reason: string) =>
     new ProjectorFault({ projector: projector.name, sequence: events[0]?.sequence ?? 0, reason });
   return Effect.suspend(() => apply(events)).pipe(

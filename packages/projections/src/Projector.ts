@@ -2,7 +2,7 @@
  * A projector: a name, a version, a table, and how a batch of events changes its rows. It reads and writes its own table
  * and no other, so that live and rebuilt rows are the same. The runner does the rest.
  */
-import type { EventEnvelope, EventType } from "@heddle/contracts/Events";
+import type { ProjectedEvent, EventType } from "@heddle/contracts/Events";
 import { inList, inListText } from "@heddle/sql/InList";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { placeholders, selectValues } from "@heddle/sql/OnConnection";
@@ -14,7 +14,7 @@ import type { SqlClient, SqlError } from "effect/sql";
  * gives once that is committed, and not before: it remembers the rows.
  */
 export type ApplyBatch = (
-  events: ReadonlyArray<EventEnvelope>,
+  events: ReadonlyArray<ProjectedEvent>,
 ) => Effect.Effect<() => void, SqlError.SqlError>;
 
 /** For a projector that remembers nothing. */
@@ -40,7 +40,7 @@ export interface Removal {
   readonly turnIds: ReadonlyArray<string>;
 }
 
-export const revertedTurns = (event: EventEnvelope): Removal | undefined =>
+export const revertedTurns = (event: ProjectedEvent): Removal | undefined =>
   event.eventType === "thread.reverted" && event.payload.removedTurnIds.length > 0
     ? { threadId: event.payload.threadId, turnIds: event.payload.removedTurnIds }
     : undefined;
@@ -55,11 +55,11 @@ export interface KeyedProjector<Row> {
   /** Those after which the row is the same whatever it was before: then it need not be read. */
   readonly begins: ReadonlyArray<EventType>;
   /** Key of the row that an event changes, or undefined. */
-  readonly keyOf: (event: EventEnvelope) => string | undefined;
+  readonly keyOf: (event: ProjectedEvent) => string | undefined;
   /** The row after the event; the same object where nothing changed. */
-  readonly evolve: (row: Row | undefined, event: EventEnvelope) => Row | undefined;
+  readonly evolve: (row: Row | undefined, event: ProjectedEvent) => Row | undefined;
   /** Only where rows go away. The table then has the columns thread_id and turn_id. */
-  readonly removalOf?: (event: EventEnvelope) => Removal | undefined;
+  readonly removalOf?: (event: ProjectedEvent) => Removal | undefined;
 }
 
 /** Rows of one projector that are kept in memory: those that were written last. */

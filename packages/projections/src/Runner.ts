@@ -2,12 +2,14 @@
  * Runs the projectors, the same way for live events and for catching up: rows and cursor in one transaction. A projector
  * that fails is marked with its error at the event that it failed on; the others and the commands go on.
  */
-import type { EventEnvelope, EventType } from "@heddle/contracts/Events";
+import type { ProjectedEvent, EventType } from "@heddle/contracts/Events";
 import { inList } from "@heddle/sql/InList";
-import { Context, Effect, Layer, Result } from "effect";
+import type { Pipeline } from "@heddle/sql/Pipeline";
+import { Context, Effect, Layer, Result, type Scope } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
 import type { Projector } from "./Projector.ts";
 import { ProjectorFault, type Running, writerOn } from "./ProjectionWriter.ts";
+import { catchUpInPipeline } from "./PipelinedCatchUp.ts";
 import { PROJECTORS } from "./Projectors.ts";
 
 export { ProjectorFault };
@@ -29,9 +31,13 @@ export interface ProjectorStatus {
 
 /** Events of the log in order. Some may be missing between them: those that cannot be read. */
 export interface LogPage {
-  readonly events: ReadonlyArray<EventEnvelope>;
+  readonly events: ReadonlyArray<ProjectedEvent>;
   /** The last one that was looked at, read or not; undefined at the head. */
   readonly last: { readonly sequence: number } | undefined;
+  /** Of the payloads as they are stored. */
+  readonly characters: number;
+  /** Nothing stood behind the page when it was read. */
+  readonly atEnd: boolean;
 }
 
 /** The next page after a sequence. */
@@ -57,7 +63,7 @@ export class Runner extends Context.Service<
      * have the cursors moved.
      */
     readonly project: (
-      events: ReadonlyArray<EventEnvelope>,
+      events: ReadonlyArray<ProjectedEvent>,
     ) => Effect.Effect<() => void, ProjectorFault | SqlError.SqlError>;
     /** Marks a projector as faulted, so that it is left out until it is mended. */
     readonly markFaulted: (fault: ProjectorFault) => Effect.Effect<void, SqlError.SqlError>;
@@ -79,14 +85,20 @@ export class Runner extends Context.Service<
     readonly status: Effect.Effect<ReadonlyArray<ProjectorStatus>>;
   }
 >()("heddle/projections/Runner") {
-  static readonly layer = (projectors: ReadonlyArray<Projector> = PROJECTORS) =>
-    Layer.effect(Runner, make(projectors));
+  /** With a pipeline to the same database, a long catch-up writes a page while it reads the next. */
+  static readonly layer = (
+    projectors: ReadonlyArray<Projector> = PROJECTORS,
+    pipeline?: Effect.Effect<Pipeline, never, Scope.Scope>,
+  ) => Layer.effect(Runner, make(projectors, pipeline));
 }
 
 const isCurrent = ({ version, projector }: Running): boolean => version === projector.version;
 const isAble = (entry: Running): boolean => entry.fault === null && isCurrent(entry);
 
-const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) {
+const make = Effect.fnUntraced(function* (
+  projectors: ReadonlyArray<Projector>,
+  pipeline: Effect.Effect<Pipeline, never, Scope.Scope> | undefined,
+) {
   const sql = yield* SqlClient.SqlClient;
   const running = yield* loadState(sql, projectors);
   let live = writerOn(sql, running);
@@ -127,7 +139,7 @@ const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) 
   });
 
   /** Each event in a savepoint of its own; what stands before the one that fails is kept. */
-  const takeSingly = Effect.fnUntraced(function* (entry: Running, events: ReadonlyArray<EventEnvelope>) {
+  const takeSingly = Effect.fnUntraced(function* (entry: Running, events: ReadonlyArray<ProjectedEvent>) {
     for (const event of events) {
       if (event.sequence <= entry.cursor) continue;
       const taken = yield* sql.withTransaction(live.apply([entry], [event], event.sequence)).pipe(
@@ -160,12 +172,13 @@ const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) 
         Effect.tapError(() => reload),
       );
 
-  const step = Effect.fnUntraced(function* <E>(readPage: ReadPage<E>, limit: number) {
+  /** Undefined where none is behind. */
+  const takePage = Effect.fnUntraced(function* <E>(readPage: ReadPage<E>, limit: number) {
     const from = Math.min(...able().map((entry) => entry.cursor));
-    if (from === Number.POSITIVE_INFINITY) return false;
+    if (from === Number.POSITIVE_INFINITY) return undefined;
     const page = yield* readPage(from, limit);
     const { last } = page;
-    if (last === undefined) return false;
+    if (last === undefined) return undefined;
     const behind = able().filter((entry) => entry.cursor < last.sequence);
     yield* sql.withTransaction(live.apply(behind, page.events, last.sequence)).pipe(
       Effect.map((committed) => committed()),
@@ -176,8 +189,10 @@ const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) 
         ),
       ),
     );
-    return true;
+    return page;
   });
+  const step = <E>(readPage: ReadPage<E>, limit: number) =>
+    Effect.map(takePage(readPage, limit), (page) => page !== undefined);
 
   const startFromNothing = Effect.fnUntraced(function* (entry: Running) {
     yield* sql`DELETE FROM ${sql(entry.projector.table)}`;
@@ -211,6 +226,14 @@ const make = Effect.fnUntraced(function* (projectors: ReadonlyArray<Projector>) 
     catchUp: Effect.fn("Runner.catchUp")(function* (readPage) {
       for (const entry of running) {
         if (!isCurrent(entry)) (yield* sql.withTransaction(startFromNothing(entry)))();
+      }
+      const page = yield* takePage(readPage, PAGE_SIZE);
+      if (page !== undefined && !page.atEnd && pipeline !== undefined) {
+        // Whatever fails there, the steps go on from what stands, and meet it again.
+        yield* catchUpInPipeline(pipeline, able, readPage, PAGE_SIZE).pipe(
+          Effect.catch((error) => Effect.logDebug("The projections go on without a pipeline:", error)),
+        );
+        yield* reload;
       }
       while (yield* step(readPage, PAGE_SIZE));
     }),

@@ -2,10 +2,11 @@
  * Effect's SQL client on `node:sqlite` (docs/adr/0014-sqlite-connection.md): one connection, each statement prepared once.
  * Statements run synchronously, one at a time; a transaction holds the connection until it ends.
  */
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { Effect, Layer, Semaphore, Stream } from "effect";
 import { Reactivity } from "effect/reactivity";
 import { SqlClient, type SqlConnection, SqlError, Statement } from "effect/sql";
+import { PreparedStatements, type RowShape } from "./PreparedStatements.ts";
 
 export interface NodeSqliteOptions {
   readonly filename: string;
@@ -17,24 +18,15 @@ export interface NodeSqliteOptions {
   readonly readOnly?: boolean;
 }
 
-/** The texts come from the program, and are few; a text that was made for one use goes again. */
-const PREPARED_STATEMENTS = 500;
-
-interface Prepared {
-  readonly statement: StatementSync;
-  readonly givesRows: boolean;
-}
-
 type Rows = ReadonlyArray<Record<string, unknown>>;
 
 class NodeSqliteConnection implements SqlConnection.Connection {
   readonly #database: DatabaseSync;
-  readonly #prepared = new Map<string, Prepared>();
-  /** Those whose rows come as arrays. */
-  readonly #preparedValues = new Map<string, Prepared>();
+  readonly #statements: PreparedStatements;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
+    this.#statements = new PreparedStatements(database);
   }
 
   get isTransaction(): boolean {
@@ -47,7 +39,7 @@ class NodeSqliteConnection implements SqlConnection.Connection {
    */
   get endLeftover(): Effect.Effect<void, SqlError.SqlError> {
     return Effect.suspend(() =>
-      this.isTransaction ? Effect.asVoid(this.#run<Rows>(this.#prepared, "ROLLBACK", [])) : Effect.void,
+      this.isTransaction ? Effect.asVoid(this.#run<Rows>("objects", "ROLLBACK", [])) : Effect.void,
     );
   }
 
@@ -56,18 +48,18 @@ class NodeSqliteConnection implements SqlConnection.Connection {
     params: ReadonlyArray<unknown>,
     transformRows?: <A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>,
   ): Effect.Effect<Rows, SqlError.SqlError> {
-    const rows = this.#run<Rows>(this.#prepared, sql, params);
+    const rows = this.#run<Rows>("objects", sql, params);
     // What failed before has its own error; what this leaves open, `endLeftover` ends.
     if (sql === "ROLLBACK") return Effect.catchTag(rows, "SqlError", () => Effect.succeed([]));
     return transformRows ? Effect.map(rows, transformRows) : rows;
   }
 
   executeRaw(sql: string, params: ReadonlyArray<unknown>) {
-    return this.#run<unknown>(this.#prepared, sql, params);
+    return this.#run<unknown>("objects", sql, params);
   }
 
   executeValues(sql: string, params: ReadonlyArray<unknown>) {
-    return this.#run<ReadonlyArray<ReadonlyArray<unknown>>>(this.#preparedValues, sql, params);
+    return this.#run<ReadonlyArray<ReadonlyArray<unknown>>>("values", sql, params);
   }
 
   executeValuesUnprepared(sql: string, params: ReadonlyArray<unknown>) {
@@ -86,33 +78,14 @@ class NodeSqliteConnection implements SqlConnection.Connection {
     return Stream.die("Read pages instead: a stream would hold the one connection while it is pulled.");
   }
 
-  #run<A>(
-    cache: Map<string, Prepared>,
-    sql: string,
-    params: ReadonlyArray<unknown>,
-  ): Effect.Effect<A, SqlError.SqlError> {
+  #run<A>(shape: RowShape, sql: string, params: ReadonlyArray<unknown>): Effect.Effect<A, SqlError.SqlError> {
     return Effect.suspend(() => {
       try {
-        const { statement, givesRows } = cache.get(sql) ?? this.#prepare(cache, sql);
-        // What a value may be is the driver's to check: it throws on another.
-        const values = params as ReadonlyArray<SQLInputValue>;
-        if (givesRows) return Effect.succeed(statement.all(...values) as A);
-        statement.run(...values);
-        return Effect.succeed([] as A);
+        return Effect.succeed(this.#statements.run(sql, params, shape) as A);
       } catch (cause) {
         return Effect.fail(sqlError(cause));
       }
     });
-  }
-
-  #prepare(cache: Map<string, Prepared>, sql: string): Prepared {
-    const statement = this.#database.prepare(sql);
-    if (cache === this.#preparedValues) statement.setReturnArrays(true);
-    const prepared = { statement, givesRows: statement.columns().length > 0 };
-    cache.set(sql, prepared);
-    const oldest = cache.keys().next();
-    if (cache.size > PREPARED_STATEMENTS && !oldest.done) cache.delete(oldest.value);
-    return prepared;
   }
 }
 
@@ -121,7 +94,7 @@ const SQLITE_CONSTRAINT_PRIMARYKEY = 1555;
 const SQLITE_CONSTRAINT_UNIQUE = 2067;
 
 /** By SQLite's extended result code. A primary key that is taken counts as a unique value that is taken. */
-const sqlError = (cause: unknown): SqlError.SqlError => {
+export const sqlError = (cause: unknown): SqlError.SqlError => {
   if (cause instanceof Error && "errcode" in cause && typeof cause.errcode === "number") {
     const { errcode } = cause;
     const errno = errcode === SQLITE_CONSTRAINT_PRIMARYKEY ? SQLITE_CONSTRAINT_UNIQUE : errcode;

@@ -1,4 +1,4 @@
-import type { EventEnvelope } from "@heddle/contracts/Events";
+import type { ProjectedEvent } from "@heddle/contracts/Events";
 import { keyedProjector, revertedTurns } from "../Projector.ts";
 
 export interface ApprovalRow {
@@ -79,7 +79,7 @@ export const approvals = keyedProjector<ApprovalRow>({
   },
 });
 
-const opened = (event: EventEnvelope<"thread.approval-requested" | "thread.user-input-requested">) => ({
+const opened = (event: ProjectedEvent<"thread.approval-requested" | "thread.user-input-requested">) => ({
   request_id: event.payload.requestId,
   thread_id: event.payload.threadId,
   turn_id: event.payload.turnId,
@@ -90,7 +90,7 @@ const opened = (event: EventEnvelope<"thread.approval-requested" | "thread.user-
   sequence: event.sequence,
 });
 
-const requestOf = (event: EventEnvelope): string | undefined => {
+const requestOf = (event: ProjectedEvent): string | undefined => {
   switch (event.eventType) {
     case "thread.approval-requested":
     case "thread.user-input-requested":

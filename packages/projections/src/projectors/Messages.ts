@@ -1,4 +1,4 @@
-import type { EventEnvelope } from "@heddle/contracts/Events";
+import type { ProjectedEvent } from "@heddle/contracts/Events";
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { Effect } from "effect";
 import { nothingToRemember, type Projector, removeRows, revertedTurns } from "../Projector.ts";
@@ -71,7 +71,7 @@ export const messages: Projector = {
 
 const withSegment = (
   row: MessageRow | undefined,
-  event: EventEnvelope<"thread.message-sent">,
+  event: ProjectedEvent<"thread.message-sent">,
 ): MessageRow => {
   const { payload, occurredAt, sequence } = event;
   const state = { is_streaming: payload.streaming ? 1 : 0, updated_at: occurredAt };

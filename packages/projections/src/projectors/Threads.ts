@@ -1,4 +1,4 @@
-import { EVENT_TYPES, type EventEnvelope } from "@heddle/contracts/Events";
+import { EVENT_TYPES, type ProjectedEvent } from "@heddle/contracts/Events";
 import type { QueuedTurn, ThreadWorktree } from "@heddle/contracts/ReadModel";
 import { keyedProjector } from "../Projector.ts";
 
@@ -78,10 +78,10 @@ export const threads = keyedProjector<ThreadRow>({
 });
 
 /** Everything of a thread but its activities moves its `updated_at`; of a reply, only its end does. */
-const isStreaming = (event: EventEnvelope): boolean =>
+const isStreaming = (event: ProjectedEvent): boolean =>
   event.eventType === "thread.message-sent" && event.payload.streaming;
 
-const change = (row: ThreadRow, event: EventEnvelope): Partial<ThreadRow> => {
+const change = (row: ThreadRow, event: ProjectedEvent): Partial<ThreadRow> => {
   switch (event.eventType) {
     case "thread.meta-updated": {
       const { title, model, branch, worktreePath } = event.payload;

@@ -1,4 +1,4 @@
-import type { EventEnvelope } from "@heddle/contracts/Events";
+import type { ProjectedEvent } from "@heddle/contracts/Events";
 import { keyedProjector, revertedTurns } from "../Projector.ts";
 
 export interface TurnRow {
@@ -76,7 +76,7 @@ export const turns = keyedProjector<TurnRow>({
   },
 });
 
-const turnOf = (event: EventEnvelope): string | null => {
+const turnOf = (event: ProjectedEvent): string | null => {
   switch (event.eventType) {
     case "thread.turn-started":
     case "thread.turn-completed":

@@ -12,9 +12,11 @@ import {
   explainSqlError,
   migratedLayer,
   onlookerLayer,
+  pipelineTo,
   Reader,
   readerLayer,
 } from "@heddle/event-store/SqliteDatabase";
+import { PROJECTORS } from "@heddle/projections/Projectors";
 import { type ProjectorStatus, Runner } from "@heddle/projections/Runner";
 import { Effect, Layer, type Scope } from "effect";
 import { SqlClient, type SqlError } from "effect/sql";
@@ -183,7 +185,7 @@ const verify = (database: string, owned: boolean, options: Omit<VerifyOptions, "
       ).pipe(Effect.provide(lookerLayer(database, owned)), Effect.scoped);
 
 const storeLayer = (database: string) =>
-  Layer.mergeAll(EventStore.layer, Quarantine.layer, Runner.layer()).pipe(
+  Layer.mergeAll(EventStore.layer, Quarantine.layer, Runner.layer(PROJECTORS, pipelineTo(database))).pipe(
     Layer.provideMerge(migratedLayer(database)),
   );
 
@@ -197,7 +199,7 @@ const project = Effect.fnUntraced(function* (
   yield* runner.catchUp((fromSequenceExclusive, limit) =>
     Effect.andThen(
       onProgress({ step: "project", archive: undefined, done: fromSequenceExclusive, total: head }),
-      reads.readAll({ fromSequenceExclusive, limit, maxBytes: PAGE_BYTES }),
+      reads.readProjected({ fromSequenceExclusive, limit, maxBytes: PAGE_BYTES }),
     ),
   );
   return yield* runner.status;

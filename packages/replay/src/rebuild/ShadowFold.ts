@@ -1,6 +1,6 @@
 /** Folds the log of the live database into the rows of the shadow: a page in each transaction, rows and cursor together. */
 import { eventReads } from "@heddle/event-store/EventStore";
-import type { EventEnvelope } from "@heddle/contracts/Events";
+import type { ProjectedEvent } from "@heddle/contracts/Events";
 import { type ProjectorFault, type Running, writerOn } from "@heddle/projections/ProjectionWriter";
 import { Effect } from "effect";
 import type { SqlClient, SqlError } from "effect/sql";
@@ -25,7 +25,7 @@ interface StoredState {
 
 /** What was read last: by it, another run sees that it goes on in the same log. */
 export interface Reached {
-  readonly event: EventEnvelope | undefined;
+  readonly event: ProjectedEvent | undefined;
   readonly unreadable: number;
 }
 
@@ -80,7 +80,7 @@ export const shadowFold = (sql: SqlClient.SqlClient, foldings: ReadonlyArray<Fol
     if (from === Number.POSITIVE_INFINITY) {
       return { goals, more: false, reached: { event: undefined, unreadable: 0 }, committed: () => {} };
     }
-    const page = yield* reads.readAll({ ...PAGE, fromSequenceExclusive: from, limit });
+    const page = yield* reads.readProjected({ ...PAGE, fromSequenceExclusive: from, limit });
     const end = page.atEnd || page.last === undefined ? Number.POSITIVE_INFINITY : page.last.sequence;
     const committed: Array<() => void> = [];
     for (const [to, together] of Map.groupBy(behind, (folding) => Math.min(goalOf(folding), end))) {

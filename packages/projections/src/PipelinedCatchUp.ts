@@ -1,0 +1,34 @@
+/** A long catch-up on two cores: a thread writes pages of rows while this one reads and folds the next. */
+import type { Pipeline } from "@heddle/sql/Pipeline";
+import { Effect, type Scope } from "effect";
+import { type Running, writerOn } from "./ProjectionWriter.ts";
+import type { ReadPage } from "./Runner.ts";
+
+/** Characters of payloads in a page, about: a few pages are in memory at a time. */
+const PAGE_CHARACTERS = 8_000_000;
+
+/**
+ * Takes projectors on to the head of the log. Their cursors run ahead of what stands: where this fails, they must be read
+ * again, and so must rows that were remembered.
+ */
+export const catchUpInPipeline = Effect.fn("Runner.catchUpInPipeline")(function* <E>(
+  open: Effect.Effect<Pipeline, never, Scope.Scope>,
+  able: () => ReadonlyArray<Running>,
+  readPage: ReadPage<E>,
+  pageSize: number,
+) {
+  const { sql, send, settle } = yield* open;
+  const writer = writerOn(sql, able());
+  let limit = pageSize;
+  while (true) {
+    const page = yield* readPage(Math.min(...able().map(({ cursor }) => cursor)), limit);
+    const { events, last, characters } = page;
+    if (last === undefined) return yield* settle;
+    const behind = able().filter(({ cursor }) => cursor < last.sequence);
+    const taken = yield* sql.withTransaction(writer.apply(behind, events, last.sequence));
+    taken();
+    yield* send;
+    // The next events are about as large as these.
+    limit = Math.ceil(Math.min(pageSize, (PAGE_CHARACTERS * (events.length + 1)) / (characters + 1)));
+  }
+}, Effect.scoped);
