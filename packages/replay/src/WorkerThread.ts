@@ -11,7 +11,7 @@ import { RpcClient } from "effect/rpc";
 const CONCURRENCY = 16;
 const IDLE = "30 seconds";
 /** Of a thread with a job: what is garbage goes early, since the job makes much of it. */
-const JOB_MEMORY = { maxYoungGenerationSizeMb: 24, maxOldGenerationSizeMb: 768 };
+const JOB_MEMORY = { maxYoungGenerationSizeMb: 64, maxOldGenerationSizeMb: 768 };
 
 /** The way to a thread that runs the module at `entry`, which reads `data` as its `workerData`. */
 export const workerThread = (entry: URL, data: unknown) =>

@@ -18,8 +18,8 @@ const PRAGMAS = [
   "journal_mode = WAL",
   // After a power cut the last pages are folded again.
   "synchronous = NORMAL",
-  "wal_autocheckpoint = 4000",
-  "journal_size_limit = 33554432",
+  "wal_autocheckpoint = 16000",
+  "journal_size_limit = 67108864",
   "cache_size = -32768",
   "temp_store = MEMORY",
 ];

@@ -7,7 +7,7 @@ import type { SqlClient, SqlError } from "effect/sql";
 import type { ShadowTarget } from "./Shadow.ts";
 
 /** Events in one transaction, and the bytes of their payloads. */
-export const PAGE = { limit: 1000, maxBytes: 16_777_216 };
+export const PAGE = { limit: 2000, maxBytes: 16_777_216 };
 
 /** A projector whose rows are built, and up to where. */
 export interface Folding {
