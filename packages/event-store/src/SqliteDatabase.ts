@@ -74,9 +74,9 @@ export const migratedLayer = (filename: string) =>
     }),
   ).pipe(Layer.provide(writerLayer(filename)));
 
-/** A pipeline to a database that is up to date, while its writer's connection writes nothing. */
+/** A pipeline to a database that is up to date. Its thread may wait for the lock: the writer's connection writes, too. */
 export const pipelineTo = (filename: string): Effect.Effect<Pipeline, never, Scope.Scope> =>
-  openPipeline({ filename, pragmas: [...WRITER_PRAGMAS, STATEMENT_JOURNALS] });
+  openPipeline({ filename, pragmas: [...WRITER_PRAGMAS, STATEMENT_JOURNALS, "busy_timeout = 5000"] });
 
 /** How long a transaction waits for another process (a backup, a shell) to give the lock back. */
 const LOCK_PATIENCE = "5 seconds";
