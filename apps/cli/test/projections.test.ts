@@ -20,7 +20,7 @@ const LONGER = `INSERT INTO orchestration_events SELECT event.sequence + 1000 + 
     stream_id, stream_version + 1000 + n.value, event_type, event_version, occurred_at, command_id, causation_event_id,
     correlation_id, actor_kind, payload_json, metadata_json
   FROM (SELECT * FROM orchestration_events WHERE stream_id LIKE 'hello%' ORDER BY sequence DESC LIMIT 1) AS event,
-    (WITH RECURSIVE numbers(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM numbers WHERE value < 30000)
+    (WITH RECURSIVE numbers(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM numbers WHERE value < 150000)
       SELECT value FROM numbers) AS n ORDER BY n.value`;
 
 beforeAll(async () => {
