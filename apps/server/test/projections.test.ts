@@ -216,7 +216,7 @@ describe("verifying and repairing projections while the server is at work", () =
     const first = await startServer(dataDir);
     await makeStillThreads(await first.connect());
     await first.kill("SIGTERM");
-    lengthenLog(dataDir, 20_000);
+    lengthenLog(dataDir, 60_000);
 
     const killWhen = async (phase: string, done: number) => {
       const server = await startServer(dataDir);
@@ -240,18 +240,18 @@ describe("verifying and repairing projections while the server is at work", () =
     };
 
     const built = await killWhen("building", 1000);
-    assert.isBelow(built, 20_000, "it was killed before the end");
+    assert.isBelow(built, 60_000, "it was killed before the end");
     assert.isTrue(existsSync(join(dataDir, "rebuild.db")));
     const corrected = await killWhen("comparing", 4000);
-    assert.isBelow(corrected, 20_000, "it was killed before the end");
+    assert.isBelow(corrected, 60_000, "it was killed before the end");
 
     const server = await startServer(dataDir);
     const client = await server.connect();
     const { report } = await job(client, "verifyProjections", { repair: true });
-    assert.isAtLeast(report.resumedFrom, 20_000, "what was built was kept");
+    assert.isAtLeast(report.resumedFrom, 60_000, "what was built was kept");
     const activities = report.projections.find(({ projector }: Json) => projector === "thread-activities");
     assert.isAbove(activities.differing, 0, "some were left to be corrected");
-    assert.isBelow(activities.differing, 20_000, "some were corrected before the kill");
+    assert.isBelow(activities.differing, 60_000, "some were corrected before the kill");
     assert.isTrue(report.sound);
     assert.isTrue((await job(client, "verifyProjections", {})).report.sound);
     assert.isFalse(existsSync(join(dataDir, "rebuild.db")));
@@ -262,7 +262,7 @@ describe("verifying and repairing projections while the server is at work", () =
     const first = await startServer(dataDir);
     await makeStillThreads(await first.connect());
     await first.kill("SIGTERM");
-    lengthenLog(dataDir, 15_000);
+    lengthenLog(dataDir, 40_000);
     const server = await startServer(dataDir);
     const client = await server.connect();
     const request = () => client.stream("orchestration.rebuildProjections", {}, () => undefined);
