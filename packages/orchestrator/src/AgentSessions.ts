@@ -85,13 +85,13 @@ export class AgentSessions extends Context.Service<
       wish: SessionWish,
       origin: Origin,
     ) => Effect.Effect<LiveSession, SessionFailure, Scope.Scope>;
-    /** Begins the turn in the log and hands its prompt over. */
+    /** Begins the turn in the log and hands its prompt over, unless it is over by then. */
     readonly begin: (
       session: LiveSession,
       turn: { readonly turnId: TurnId; readonly turnCount: number },
       prompt: Parameters<AgentSession["prompt"]>[0],
       origin: Origin,
-    ) => Effect.Effect<void, CommandError | ProviderError>;
+    ) => Effect.Effect<void, SessionFailure>;
     /** Asks the turn to end; if the agent does not, its process is ended. False where no process here has that turn. */
     readonly interrupt: (threadId: ThreadId, turnId: TurnId) => Effect.Effect<boolean, CommandError>;
     /**
@@ -363,15 +363,19 @@ function make() {
               session.startedFor === turnId ? close(session, notNeeded) : Effect.void,
             ),
           );
+        const leaveTurn = Effect.suspend(() => {
+          session.ingest.endTurn();
+          return finish.settleTurn(session);
+        });
+        // Begun by a try before this one, it may have been ended since by an interrupt that found no process with it.
+        const known = yield* queries.turn(turnId);
+        if (known && known.completedAt !== null) return yield* leaveTurn;
         const { model = session.model, ...words } = prompt;
         const changed = JSON.stringify(model) !== JSON.stringify(session.model);
         session.model = model;
-        yield* session.agent.prompt({ ...words, ...(changed && { model }) }).pipe(
-          Effect.onError(() => {
-            session.ingest.endTurn();
-            return finish.settleTurn(session);
-          }),
-        );
+        yield* session.agent
+          .prompt({ ...words, ...(changed && { model }) })
+          .pipe(Effect.onError(() => leaveTurn));
         session.fresh = false;
         // Not before: a session that was told nothing has nothing to go on with.
         yield* finish.rememberCursor(session);

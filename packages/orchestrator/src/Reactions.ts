@@ -210,6 +210,8 @@ export class Reactions extends Context.Service<
               origin,
             ),
           );
+          // A start that is tried again may have handed it to the agent in between.
+          yield* sessions.interrupt(threadId, turnId);
           return "no session";
         }),
         "approval.respond": ({ threadId, requestId, decision }, origin) =>
