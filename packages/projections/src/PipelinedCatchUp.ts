@@ -1,24 +1,25 @@
 /** A long catch-up on two cores: a thread writes pages of rows while this one reads and folds the next. */
 import type { Pipeline } from "@heddle/sql/Pipeline";
 import { Effect, type Scope } from "effect";
-import { type Running, writerOn } from "./ProjectionWriter.ts";
+import { type ProjectorMemory, type Running, writerOn } from "./ProjectionWriter.ts";
 import type { ReadPage } from "./Runner.ts";
 
 /** Characters of payloads in a page, about: a few pages are in memory at a time. */
 const PAGE_CHARACTERS = 8_000_000;
 
 /**
- * Takes projectors on to the head of the log. Their cursors run ahead of what stands: where this fails, they must be read
- * again, and so must rows that were remembered.
+ * Takes projectors on to the head of the log, and each row from `memory` that is there: to read one, this thread waits for
+ * the other. Cursors and memory run ahead of what stands: where this fails, both must be read again.
  */
 export const catchUpInPipeline = Effect.fn("Runner.catchUpInPipeline")(function* <E>(
   open: Effect.Effect<Pipeline, never, Scope.Scope>,
   able: () => ReadonlyArray<Running>,
   readPage: ReadPage<E>,
   pageSize: number,
+  memory: ProjectorMemory,
 ) {
   const { sql, send, settle } = yield* open;
-  const writer = writerOn(sql, able());
+  const writer = writerOn(sql, able(), memory);
   let limit = pageSize;
   while (true) {
     const page = yield* readPage(Math.min(...able().map(({ cursor }) => cursor)), limit);

@@ -3,7 +3,7 @@ import { EVENT_TYPES, type ProjectedEvent, type EventType } from "@heddle/contra
 import { multiRowInsert } from "@heddle/sql/MultiRowInsert";
 import { Clock, Effect, Schema } from "effect";
 import type { SqlClient } from "effect/sql";
-import { type ApplyBatch, type Projector, upsertSuffix } from "./Projector.ts";
+import { type ApplyBatch, type Projector, type RememberedRows, upsertSuffix } from "./Projector.ts";
 
 /** A projector cannot take these events: a bug in it, never in the command. */
 export class ProjectorFault extends Schema.TaggedError<ProjectorFault>()("ProjectorFault", {
@@ -28,9 +28,21 @@ export interface Running {
   located: boolean;
 }
 
-/** What writes rows and cursors on one connection. */
-export const writerOn = (sql: SqlClient.SqlClient, running: ReadonlyArray<Running>) => {
-  const bound = running.map((entry) => ({ entry, apply: entry.projector.bind(sql, entry.projector.table) }));
+/** By the projector's name. */
+export type ProjectorMemory = Map<string, RememberedRows>;
+
+/** What writes rows and cursors on one connection; with the memory of another writer, it goes on where that one was. */
+export const writerOn = (
+  sql: SqlClient.SqlClient,
+  running: ReadonlyArray<Running>,
+  memory: ProjectorMemory = new Map(),
+) => {
+  const bound = running.map((entry) => {
+    const { name, table, bind } = entry.projector;
+    const remembered: RememberedRows = memory.get(name) ?? new Map();
+    memory.set(name, remembered);
+    return { entry, apply: bind(sql, table, remembered) };
+  });
   const handlers = new Map<EventType, typeof bound>(
     EVENT_TYPES.map((type) => [type, bound.filter(({ entry }) => entry.projector.handles.includes(type))]),
   );
@@ -81,7 +93,7 @@ export const writerOn = (sql: SqlClient.SqlClient, running: ReadonlyArray<Runnin
       for (const entry of entries) entry.cursor = last;
     };
   });
-  return { apply, writeState };
+  return { apply, writeState, memory };
 };
 
 const guard = (projector: Projector, apply: ApplyBatch, events: ReadonlyArray<ProjectedEvent>) => {

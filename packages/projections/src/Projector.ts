@@ -17,6 +17,9 @@ export type ApplyBatch = (
   events: ReadonlyArray<ProjectedEvent>,
 ) => Effect.Effect<() => void, SqlError.SqlError>;
 
+/** Rows that a projector wrote last, by their key. */
+export type RememberedRows = Map<string, object>;
+
 /** For a projector that remembers nothing. */
 export const nothingToRemember = (): void => {};
 
@@ -30,8 +33,8 @@ export interface Projector {
   readonly key: ReadonlyArray<string>;
   /** The events that it is given; all others leave its rows as they are. */
   readonly handles: ReadonlyArray<EventType>;
-  /** What it remembers holds for one connection, and until a commit of which it is not known whether it stood. */
-  readonly bind: (sql: SqlClient.SqlClient, table: string) => ApplyBatch;
+  /** What it remembers holds until a commit of which it is not known whether it stood. */
+  readonly bind: (sql: SqlClient.SqlClient, table: string, remembered: RememberedRows) => ApplyBatch;
 }
 
 /** Rows that an event removes: those of a thread's reverted turns. */
@@ -72,7 +75,7 @@ export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): P
   table: spec.table,
   key: [spec.key],
   handles: spec.handles,
-  bind: (sql, table) => {
+  bind: (sql, table, rememberedRows) => {
     const upsert = multiRowInsert(sql, {
       table,
       columns: spec.columns,
@@ -83,7 +86,7 @@ export const keyedProjector = <Row extends object>(spec: KeyedProjector<Row>): P
     const begins = new Set<EventType>(spec.begins);
     // Where every event that has a key begins its row, no row is ever asked for again.
     const remembers = spec.handles.some((type) => !begins.has(type) && type !== "thread.reverted");
-    const remembered = new Map<string, Row>();
+    const remembered = rememberedRows as Map<string, Row>;
     return Effect.fnUntraced(function* (events) {
       const keys = new Set<string>();
       const stored = new Map<string, Row>();

@@ -230,7 +230,7 @@ const make = Effect.fnUntraced(function* (
       const page = yield* takePage(readPage, PAGE_SIZE);
       if (page !== undefined && !page.atEnd && pipeline !== undefined) {
         // Whatever fails there, the steps go on from what stands, and meet it again.
-        yield* catchUpInPipeline(pipeline, able, readPage, PAGE_SIZE).pipe(
+        yield* catchUpInPipeline(pipeline, able, readPage, PAGE_SIZE, live.memory).pipe(
           Effect.catch((error) => Effect.logDebug("The projections go on without a pipeline:", error)),
         );
         yield* reload;

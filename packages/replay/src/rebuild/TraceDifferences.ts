@@ -184,7 +184,7 @@ const watchStream = Effect.fnUntraced(function* (
   const statements = yield* sql<{ statement: string }>`SELECT sql AS statement FROM main.sqlite_schema
     WHERE sql IS NOT NULL AND tbl_name = ${table} ORDER BY type DESC, name`;
   for (const { statement } of statements) yield* scratch.unsafe(statement);
-  const apply = projector.bind(scratch, table);
+  const apply = projector.bind(scratch, table, new Map());
   const columns = [...new Set(watched.flatMap(({ noted }) => [...noted.stored.keys()]))];
   const select = `SELECT ${["1", ...columns].join(", ")} FROM ${table} WHERE ${key.map((column) => `${column} = ?`).join(" AND ")}`;
   const until = Math.max(...watched.map(({ noted }) => noted.sequence));

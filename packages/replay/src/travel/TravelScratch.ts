@@ -23,7 +23,7 @@ const BATCH = 1000;
 /** What takes projectors over events, each over those that it handles, in as many calls as one likes. */
 export const folding = (sql: SqlClient.SqlClient, projectors: ReadonlyArray<Projector>) => {
   const bound = projectors.map(({ bind, table, handles }) => ({
-    apply: bind(sql, table),
+    apply: bind(sql, table, new Map()),
     types: new Set<string>(handles),
   }));
   return Effect.fnUntraced(function* (events: ReadonlyArray<EventEnvelope>) {
