@@ -12,6 +12,7 @@ import { type Figure, holds, type Part, table } from "./Figure.ts";
 import { catchup } from "./parts/catchup.ts";
 import { commands } from "./parts/commands.ts";
 import { interrupt } from "./parts/interrupt.ts";
+import { memory } from "./parts/memory.ts";
 import { reads } from "./parts/reads.ts";
 import { rebuild } from "./parts/rebuild.ts";
 import { rpc } from "./parts/rpc.ts";
@@ -22,7 +23,7 @@ import { subscribers } from "./parts/subscribers.ts";
 import { travel } from "./parts/travel.ts";
 import { removeShared } from "./StoredDatabase.ts";
 
-/** `rebuild` and `stored` are last: they write to the database that others only read. */
+/** From `rebuild` on they write to the database that others only read. */
 const PARTS: ReadonlyArray<Part> = [
   commands,
   rpc,
@@ -35,6 +36,7 @@ const PARTS: ReadonlyArray<Part> = [
   rebuild,
   travel,
   stored,
+  memory,
 ];
 
 const RESULTS = fileURLToPath(new URL("results", import.meta.url));

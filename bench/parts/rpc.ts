@@ -5,8 +5,9 @@ import { Effect } from "effect";
 import { type Figure, median, type Part } from "../Figure.ts";
 import { createProject, createThread, dispatch, onEngine, rate, rename, withFolder } from "../support.ts";
 import { startClients } from "../wire/ClientProcess.ts";
-import type { CommandsAnswer, CommandsRequest } from "../wire/commandClients.ts";
+import type { CallsAnswer, CallsRequest } from "../wire/requestClients.ts";
 import { startServer } from "../wire/ServerProcess.ts";
+import { commandCall } from "../wire/Wire.ts";
 
 const THREADS = 100;
 const COMMANDS = 10_000;
@@ -23,16 +24,16 @@ const command = (round: number, index: number) => rename(`t${index % THREADS}`, 
 /** A server with its clients, in processes of their own. */
 const startWire = async (folder: string) => {
   const { port, token, stop } = await startServer(folder);
-  const clients = startClients<CommandsRequest, CommandsAnswer>("commandClients");
-  await clients.ask({ server: { port, token }, clients: 1, inFlight: 1, commands: creations });
+  const clients = startClients<CallsRequest, CallsAnswer>("requestClients");
+  await clients.ask({ server: { port, token }, clients: 1, inFlight: 1, calls: creations.map(commandCall) });
   return {
     round: async (round: number): Promise<number> => {
-      const commands = Array.from({ length: COMMANDS }, (_, index) => command(round, index));
+      const calls = Array.from({ length: COMMANDS }, (_, index) => commandCall(command(round, index)));
       const answer = await clients.ask({
         server: { port, token },
         clients: CLIENTS,
         inFlight: IN_FLIGHT,
-        commands,
+        calls,
       });
       return COMMANDS / answer.seconds;
     },

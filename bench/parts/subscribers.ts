@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { type Figure, median, type Part } from "../Figure.ts";
 import { createProject, createThread, rename, withFolder } from "../support.ts";
 import { startClients } from "../wire/ClientProcess.ts";
-import type { CommandsAnswer, CommandsRequest } from "../wire/commandClients.ts";
+import type { CallsAnswer, CallsRequest } from "../wire/requestClients.ts";
 import type { FollowingAnswer, FollowingRequest } from "../wire/followingClients.ts";
 import { type ServerProcess, startServer } from "../wire/ServerProcess.ts";
+import { commandCall } from "../wire/Wire.ts";
 
 const THREAD = "busy";
 const SUBSCRIBERS = 200;
@@ -36,14 +37,14 @@ interface Followers {
 const startBusy = async (folder: string): Promise<Busy> => {
   const server = await startServer(folder);
   const { port, token } = server;
-  const writers = startClients<CommandsRequest, CommandsAnswer>("commandClients");
+  const writers = startClients<CallsRequest, CallsAnswer>("requestClients");
   let written = 0;
   const write: Busy["write"] = (events) => {
-    const commands = Array.from({ length: events }, () => rename(THREAD, `rename-${++written}`));
-    return writers.ask({ server: { port, token }, clients: 4, inFlight: 100, commands });
+    const calls = Array.from({ length: events }, () => commandCall(rename(THREAD, `rename-${++written}`)));
+    return writers.ask({ server: { port, token }, clients: 4, inFlight: 100, calls });
   };
   const creations = [createProject, createThread(THREAD)];
-  await writers.ask({ server: { port, token }, clients: 1, inFlight: 1, commands: creations });
+  await writers.ask({ server: { port, token }, clients: 1, inFlight: 1, calls: creations.map(commandCall) });
   await write(EVENTS);
   return {
     server,

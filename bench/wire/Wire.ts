@@ -28,6 +28,14 @@ const maskedFrame = (opcode: number, payload: Buffer): Buffer => {
 /** An RPC frame (SPEC section 3.2), ready to be sent. */
 export const prepared = (frame: unknown): Buffer => maskedFrame(TEXT, Buffer.from(JSON.stringify(frame)));
 
+/** Of the method `orchestration.<name>`. */
+export interface MethodCall {
+  readonly name: string;
+  readonly payload: object;
+}
+
+export const commandCall = (payload: object): MethodCall => ({ name: "dispatchCommand", payload });
+
 export interface Address {
   readonly port: number;
   readonly token: string;

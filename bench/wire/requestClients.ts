@@ -1,27 +1,27 @@
-/** Clients that send commands, in a process of their own. */
+/** Clients that send requests, in a process of their own. */
 import { answerRequests } from "./ClientProcess.ts";
-import { type Address, countOf, prepared, Wire } from "./Wire.ts";
+import { type Address, countOf, type MethodCall, prepared, Wire } from "./Wire.ts";
 
-export interface CommandsRequest {
+export interface CallsRequest {
   readonly server: Address;
   readonly clients: number;
-  /** Commands on their way at most, of all clients together. */
+  /** Calls on their way at most, of all clients together. */
   readonly inFlight: number;
-  readonly commands: ReadonlyArray<object>;
+  readonly calls: ReadonlyArray<MethodCall>;
 }
 
-export interface CommandsAnswer {
+export interface CallsAnswer {
   readonly seconds: number;
 }
 
 const SUCCESS = Buffer.from('{"_tag":"Success"');
 
-const send = async ({ server, clients, inFlight, commands }: CommandsRequest): Promise<CommandsAnswer> => {
-  const frames = commands.map((payload, index) =>
+const send = async ({ server, clients, inFlight, calls }: CallsRequest): Promise<CallsAnswer> => {
+  const frames = calls.map(({ name, payload }, index) =>
     prepared({
       _tag: "Request",
       id: String(index),
-      tag: "orchestration.dispatchCommand",
+      tag: `orchestration.${name}`,
       payload,
       headers: [],
     }),
