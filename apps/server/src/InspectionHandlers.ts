@@ -27,20 +27,21 @@ const threadDied = (failure: ThreadFailure) =>
 export const inspectionHandlers = Effect.map(ReadThread, (thread) =>
   InspectionRpcs.of({
     "orchestration.listEvents": (payload) =>
-      Effect.flatMap(listInput(payload), thread.listEvents).pipe(
+      Effect.flatMap(listInput(payload), (input) => thread.use((reads) => reads.listEvents(input))).pipe(
         Effect.catchTag("RpcClientError", threadDied),
       ),
     "orchestration.getEvent": (payload) =>
-      Effect.flatMap(eventInput(payload), thread.getEvent).pipe(
+      Effect.flatMap(eventInput(payload), (input) => thread.use((reads) => reads.getEvent(input))).pipe(
         Effect.catchTag("RpcClientError", threadDied),
       ),
     "orchestration.getChain": (payload) =>
-      Effect.flatMap(chainInput(payload), thread.getChain).pipe(
+      Effect.flatMap(chainInput(payload), (input) => thread.use((reads) => reads.getChain(input))).pipe(
         Effect.catchTag("RpcClientError", threadDied),
       ),
     "orchestration.getLogStats": (payload) =>
-      Effect.andThen(statsInput(payload), thread.getLogStats()).pipe(
-        Effect.catchTag("RpcClientError", threadDied),
-      ),
+      Effect.andThen(
+        statsInput(payload),
+        thread.use((reads) => reads.getLogStats()),
+      ).pipe(Effect.catchTag("RpcClientError", threadDied)),
   }),
 );

@@ -42,14 +42,16 @@ export class Moments extends Context.Service<
               );
 
       const keep = (threadId: ThreadId): Effect.Effect<void> =>
-        thread.missingMoments({ threadId }).pipe(
-          Effect.flatMap((moments) =>
-            moments.length === 0 ? Effect.void : Effect.andThen(store(threadId, moments), keep(threadId)),
-          ),
-          Effect.catch((error) =>
-            Effect.logWarning(`Moments of ${threadId} were not made: ${error.message}`),
-          ),
-        );
+        thread
+          .use((reads) => reads.missingMoments({ threadId }))
+          .pipe(
+            Effect.flatMap((moments) =>
+              moments.length === 0 ? Effect.void : Effect.andThen(store(threadId, moments), keep(threadId)),
+            ),
+            Effect.catch((error) =>
+              Effect.logWarning(`Moments of ${threadId} were not made: ${error.message}`),
+            ),
+          );
 
       const watcher = yield* feed.watch(null);
       let cursor = feed.head();

@@ -38,12 +38,19 @@ export const makeTravel = Effect.gen(function* () {
   const { store } = yield* Moments;
   return {
     threadSnapshot: (page: PageAt) =>
-      thread.threadAt(page).pipe(
-        Effect.tap(({ moments }) => store(page.threadId, moments)),
-        Effect.map(({ snapshot }) => snapshot),
-        Effect.catchTag("RpcClientError", threadDied),
+      thread
+        .use((reads) => reads.threadAt(page))
+        .pipe(
+          Effect.tap(({ moments }) => store(page.threadId, moments)),
+          Effect.map(({ snapshot }) => snapshot),
+          Effect.catchTag("RpcClientError", threadDied),
+        ),
+    snapshot: (at: Point) =>
+      Effect.catchTag(
+        thread.use((reads) => reads.snapshotAt({ at })),
+        "RpcClientError",
+        threadDied,
       ),
-    snapshot: (at: Point) => Effect.catchTag(thread.snapshotAt({ at }), "RpcClientError", threadDied),
   };
 });
 
@@ -56,7 +63,9 @@ export const travelHandlers = Effect.gen(function* () {
         const { threadId, limit, ...span } = yield* changesInput(payload);
         const from = pointOf(span.fromSequence, span.fromTime) ?? { sequence: 0 };
         const to = pointOf(span.toSequence, span.toTime) ?? null;
-        const { changes, moments } = yield* thread.threadChanges({ threadId, from, to, limit });
+        const { changes, moments } = yield* thread.use((reads) =>
+          reads.threadChanges({ threadId, from, to, limit }),
+        );
         yield* store(threadId, moments);
         return changes;
       }).pipe(Effect.catchTag("RpcClientError", threadDied)),

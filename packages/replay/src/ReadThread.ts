@@ -3,17 +3,19 @@ import type { Effect } from "effect";
 import { Context, Layer } from "effect";
 import { RpcClient, type RpcClientError } from "effect/rpc";
 import { ReadThreadRpcs } from "./ReadThreadRpcs.ts";
-import { workerThread } from "./WorkerThread.ts";
+import { threadOnDemand, type ThreadOnDemand } from "./WorkerThread.ts";
 
 const makeClient = RpcClient.make(ReadThreadRpcs, { disableTracing: true });
 
-export class ReadThread extends Context.Service<ReadThread, Effect.Success<typeof makeClient>>()(
-  "heddle/replay/ReadThread",
-) {
+export class ReadThread extends Context.Service<
+  ReadThread,
+  ThreadOnDemand<Effect.Success<typeof makeClient>>
+>()("heddle/replay/ReadThread") {
   /** Reads of the database at `filename`, which is there and up to date. */
   static readonly layer = (filename: string) =>
-    Layer.effect(ReadThread, makeClient).pipe(
-      Layer.provide(workerThread(new URL("./ReadThreadMain.ts", import.meta.url), { filename })),
+    Layer.effect(
+      ReadThread,
+      threadOnDemand(makeClient, new URL("./ReadThreadMain.ts", import.meta.url), { filename }),
     );
 }
 

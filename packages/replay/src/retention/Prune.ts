@@ -124,7 +124,7 @@ const prune = Effect.fn("Prune.prune")(function* (
 
   // 1. What goes, and what must stay.
   const { archive = null, receiptsBefore, ...selection } = request;
-  const { chosen, kept, unknown } = yield* thread.choose(selectionOf(selection));
+  const { chosen, kept, unknown } = yield* thread.use((reads) => reads.choose(selectionOf(selection)));
   const [missing] = unknown;
   if (missing !== undefined) {
     return yield* new NotFound({
@@ -146,7 +146,9 @@ const prune = Effect.fn("Prune.prune")(function* (
   if (chosen.length > 0 && archive !== null) {
     const meter = yield* beginPhase("archiving", "threads", say);
     yield* meter.at(0, chosen.length);
-    yield* thread.archive({ threadIds: chosen.map(({ threadId }) => threadId), path: archive });
+    yield* thread.use((reads) =>
+      reads.archive({ threadIds: chosen.map(({ threadId }) => threadId), path: archive }),
+    );
     yield* meter.at(chosen.length, chosen.length);
   }
 
@@ -166,7 +168,7 @@ const prune = Effect.fn("Prune.prune")(function* (
   if (request.blobs) {
     const looking = yield* beginPhase("looking for blobs", "rows", say);
     yield* looking.at(0, null);
-    const found = yield* thread.unreferencedBlobs({ withoutThreads: [] });
+    const found = yield* thread.use((reads) => reads.unreferencedBlobs({ withoutThreads: [] }));
     const meter = yield* beginPhase("taking out blobs", "rows", say);
     beside.push({ table: "orchestration_blobs", ...(yield* sweepBlobs(parts, found, meter)) });
   }
@@ -239,7 +241,7 @@ const planOf = Effect.fnUntraced(function* (
   const shares: Array<TableShare> = [];
   const threads: Array<PrunePlan["threads"][number]> = [];
   for (const [index, { threadId, title, reason, events }] of chosen.entries()) {
-    const own = yield* thread.shares({ threadId });
+    const own = yield* thread.use((reads) => reads.shares({ threadId }));
     shares.push(...own);
     const rows = own.reduce((sum, share) => sum + share.rows, 0);
     const bytes = own.reduce((sum, share) => sum + share.bytes, 0);
@@ -248,11 +250,12 @@ const planOf = Effect.fnUntraced(function* (
     yield* meter.at(index + 1, chosen.length);
   }
   if (receiptsBefore !== undefined) {
-    shares.push(yield* thread.receiptShare({ before: new Date(receiptsBefore).toISOString() }));
+    const before = new Date(receiptsBefore).toISOString();
+    shares.push(yield* thread.use((reads) => reads.receiptShare({ before })));
   }
   if (blobs) {
     const withoutThreads = chosen.map(({ threadId }) => threadId);
-    const unreferenced = yield* thread.unreferencedBlobs({ withoutThreads });
+    const unreferenced = yield* thread.use((reads) => reads.unreferencedBlobs({ withoutThreads }));
     shares.push({
       table: "orchestration_blobs",
       rows: unreferenced.blobs.length,

@@ -24,9 +24,10 @@ export const pruneReceipts = Effect.fn("PruneReceipts.pruneReceipts")(function* 
   yield* exclusively(Effect.tap(sql.withTransaction(noted), Effect.sync(receipts.pruned)));
 
   let deleted = 0;
-  for (let after: string | null = ""; after !== null;) {
+  for (let from: string | null = ""; from !== null;) {
+    const after: string = from;
     const page: { readonly commandIds: ReadonlyArray<string>; readonly next: string | null } =
-      yield* thread.receipts({ after, before, limit: PAGE_ROWS });
+      yield* thread.use((reads) => reads.receipts({ after, before, limit: PAGE_ROWS }));
     let at = 0;
     yield* inShortSteps(exclusively, (size) =>
       Effect.gen(function* () {
@@ -41,7 +42,7 @@ export const pruneReceipts = Effect.fn("PruneReceipts.pruneReceipts")(function* 
     );
     deleted += page.commandIds.length;
     yield* meter.at(deleted, null);
-    after = page.next;
+    from = page.next;
   }
   return deleted;
 });

@@ -2,16 +2,18 @@
 import { Context, type Effect, Layer } from "effect";
 import { RpcClient } from "effect/rpc";
 import { PruneThreadRpcs } from "./PruneThreadRpcs.ts";
-import { workerThread } from "../WorkerThread.ts";
+import { threadOnDemand, type ThreadOnDemand } from "../WorkerThread.ts";
 
 const makeClient = RpcClient.make(PruneThreadRpcs, { disableTracing: true });
 
-export class PruneThread extends Context.Service<PruneThread, Effect.Success<typeof makeClient>>()(
-  "heddle/replay/PruneThread",
-) {
+export class PruneThread extends Context.Service<
+  PruneThread,
+  ThreadOnDemand<Effect.Success<typeof makeClient>>
+>()("heddle/replay/PruneThread") {
   /** Reads of the database at `filename`, which is there and up to date. */
   static readonly layer = (filename: string) =>
-    Layer.effect(PruneThread, makeClient).pipe(
-      Layer.provide(workerThread(new URL("./PruneThreadMain.ts", import.meta.url), { filename })),
+    Layer.effect(
+      PruneThread,
+      threadOnDemand(makeClient, new URL("./PruneThreadMain.ts", import.meta.url), { filename }),
     );
 }
