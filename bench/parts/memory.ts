@@ -8,9 +8,9 @@ import { startServer } from "../wire/ServerProcess.ts";
 import { commandCall, type MethodCall } from "../wire/Wire.ts";
 
 const ROUNDS = 3;
-const COMMANDS = 3000;
-const SHELL_PAGES = 100;
-const THREAD_PAGES = 300;
+const COMMANDS = 2000;
+const SHELL_PAGES = 20;
+const THREAD_PAGES = 100;
 const MEBIBYTE = 1_048_576;
 
 /** Commands, pages of the shell and pages of threads; in another round, other command ids. */
