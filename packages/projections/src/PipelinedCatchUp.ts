@@ -29,6 +29,8 @@ export const catchUpInPipeline = Effect.fn("Runner.catchUpInPipeline")(function*
     const taken = yield* sql.withTransaction(writer.apply(behind, events, last.sequence));
     taken();
     yield* send;
+    // Three pages may go by before there is anything to wait for.
+    yield* Effect.yieldNow;
     // The next events are about as large as these.
     limit = Math.ceil(Math.min(pageSize, (PAGE_CHARACTERS * (events.length + 1)) / (characters + 1)));
   }
