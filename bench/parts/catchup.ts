@@ -13,7 +13,7 @@ const PAGE = 1000;
 /** Copies a file to the disk itself: what is not there yet is written at the first flush of whoever comes next. */
 const copyToDisk = async (from: string, to: string): Promise<void> => {
   await copyFile(from, to);
-  const file = await open(to);
+  const file = await open(to, "r+");
   await file.sync();
   await file.close();
 };

@@ -33,7 +33,10 @@ export interface ThreadOnDemand<Client> {
   ) => Effect.Effect<A, E | RpcClientError.RpcClientError>;
 }
 
-/** A thread that runs the module at `entry`, which reads `data` as its `workerData`. */
+/**
+ * A thread that runs the module at `entry`, which reads `data` as its `workerData`. Not Effect's own pool with a minimum of
+ * none: that starts a thread when its layer is built.
+ */
 export const threadOnDemand = <Client>(
   client: Effect.Effect<Client, never, RpcClient.Protocol | Scope.Scope>,
   entry: URL,
