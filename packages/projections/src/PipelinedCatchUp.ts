@@ -4,8 +4,8 @@ import { Effect, type Scope } from "effect";
 import { type ProjectorMemory, type Running, writerOn } from "./ProjectionWriter.ts";
 import type { ReadPage } from "./Runner.ts";
 
-/** Characters of payloads in a page, about: a few pages are in memory at a time. */
-const PAGE_CHARACTERS = 8_000_000;
+/** Characters of payloads in a page, about: what the pipeline has before it is in memory too. */
+const PAGE_CHARACTERS = 4_000_000;
 
 /**
  * Takes projectors on to the head of the log, and each row from `memory` that is there: to read one, this thread waits for
@@ -29,7 +29,7 @@ export const catchUpInPipeline = Effect.fn("Runner.catchUpInPipeline")(function*
     const taken = yield* sql.withTransaction(writer.apply(behind, events, last.sequence));
     taken();
     yield* send;
-    // Three pages may go by before there is anything to wait for.
+    // Some pages may go by before there is anything to wait for.
     yield* Effect.yieldNow;
     // The next events are about as large as these.
     limit = Math.ceil(Math.min(pageSize, (PAGE_CHARACTERS * (events.length + 1)) / (characters + 1)));

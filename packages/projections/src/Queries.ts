@@ -134,8 +134,9 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
       };
     }),
   );
+  // Sorted by an expression: else SQLite goes through all that a thread ever asked, on the index that has their order.
   const openApprovals = (ofThreads: Statement.Fragment) =>
-    select(sql, approvalRows, sql`WHERE status = 'pending' AND ${ofThreads} ORDER BY sequence`);
+    select(sql, approvalRows, sql`WHERE status = 'pending' AND ${ofThreads} ORDER BY +sequence`);
 
   const snapshot = Effect.gen(function* () {
     const state = yield* progress;
@@ -203,19 +204,26 @@ const queries = (sql: SqlClient.SqlClient): Queries["Service"] => {
   /** Where a page begins: the lowest sequence that still fits, and whether there is more below it. */
   const pageStart = Effect.fnUntraced(function* ({ threadId, limit }: ThreadPage, before: number) {
     // octet_length, since length counts characters, and stops at a NUL.
-    const newest = (table: string, columns: ReadonlyArray<string>, counts: 0 | 1) => {
+    const newest = (table: string, columns: ReadonlyArray<string>, counts: 0 | 1, from: number) => {
       const bytes = columns.map((column) => `coalesce(octet_length(${column}), 0)`).join(" + ");
       return sql<{ sequence: number; turnId: string | null; bytes: number; counts: 0 | 1 }>`
         SELECT sequence, turn_id AS "turnId", ${sql.literal(bytes)} AS bytes, ${counts} AS counts
         FROM ${sql(table)}
-        WHERE thread_id = ${threadId} AND sequence < ${before} ORDER BY sequence DESC LIMIT ${limit + 1}`;
+        WHERE thread_id = ${threadId} AND sequence >= ${from} AND sequence < ${before}
+        ORDER BY sequence DESC LIMIT ${limit + 1}`;
     };
+    const counted = [
+      ...(yield* newest("projection_thread_messages", ["text", "full_text_json", "attachments_json"], 1, 0)),
+      ...(yield* newest("projection_thread_activities", ["payload_json"], 1, 0)),
+    ]
+      .toSorted(newestFirst)
+      .slice(0, limit + 1);
+    const oldest = counted[limit]?.sequence ?? 0;
     const entries = [
-      ...(yield* newest("projection_thread_messages", ["text", "full_text_json", "attachments_json"], 1)),
-      ...(yield* newest("projection_thread_activities", ["payload_json"], 1)),
+      ...counted,
       // Not counted, but they fill the page as well.
-      ...(yield* newest("projection_pending_approvals", ["detail_json", "questions_json"], 0)),
-    ].toSorted((left, right) => right.sequence - left.sequence);
+      ...(yield* newest("projection_pending_approvals", ["detail_json", "questions_json"], 0, oldest)),
+    ].toSorted(newestFirst);
     const files = yield* filesBytes(entries);
     let bytes = 0;
     let taken = 0;
@@ -358,6 +366,9 @@ interface SaidRow {
   readonly cut: 0 | 1;
   readonly names: string;
 }
+
+const newestFirst = (left: { readonly sequence: number }, right: { readonly sequence: number }): number =>
+  right.sequence - left.sequence;
 
 /** Rows by their thread, in the order in which they came. */
 const byThread = <Row extends { readonly threadId: ThreadId }>(rows: ReadonlyArray<Row>) => {

@@ -1,7 +1,8 @@
 import { assert, layer } from "@effect/vitest";
 import { ProjectId, ThreadId, TurnId } from "@heddle/contracts/Ids";
-import { aThread, done, running, threadCreated } from "@heddle/domain/testing/support";
+import { aThread, done, event, NOW, running, threadCreated, turnOf } from "@heddle/domain/testing/support";
 import { type Plan, plansOf, scans } from "@heddle/event-store/testing/Plans";
+import { recordStatements } from "@heddle/sql/testing/RecordStatements";
 import { Effect } from "effect";
 import { SqlClient } from "effect/sql";
 import { Queries } from "../src/Queries.ts";
@@ -14,6 +15,29 @@ const log = logOf(aThread, done("m1", 1), running("m2", 2), threadCreated("t2"))
 const CURSORS = /^SCAN projection_state$/;
 /** The index of what waits for an answer is as short as what waits. */
 const OPEN = /^SCAN projection_(pending_approvals|thread_turns) USING (COVERING )?INDEX \w+_(open|running)$/;
+
+/** A turn that thinks, and asks for something. */
+const asking = (messageId: string, turnCount: number) => [
+  ...running(messageId, turnCount),
+  event("thread.activity-appended", {
+    threadId: "t1",
+    turnId: turnOf(messageId),
+    tone: "info",
+    kind: "reasoning",
+    summary: "Thinking",
+    detail: {},
+    createdAt: NOW,
+  }),
+  event("thread.approval-requested", {
+    threadId: "t1",
+    turnId: turnOf(messageId),
+    requestId: `request-${messageId}`,
+    kind: "execute",
+    title: "Run a command",
+    detail: { command: "ls" },
+    createdAt: NOW,
+  }),
+];
 
 type Call = Effect.Effect<unknown, unknown, Queries>;
 
@@ -32,6 +56,12 @@ const OF_ONE: Readonly<Record<string, Call>> = {
   ),
   threadsOf: Effect.flatMap(Queries, (queries) => queries.threadsOf(ProjectId.make("p1"))),
   project: Effect.flatMap(Queries, (queries) => queries.project(ProjectId.make("p1"))),
+};
+
+const OF_SUMMARIES: Readonly<Record<string, Call>> = {
+  thread: Effect.flatMap(Queries, (queries) => queries.thread(t1)),
+  shellSnapshot: Effect.flatMap(Queries, (queries) => queries.shellSnapshot({ limit: 1 })),
+  threadSnapshot: Effect.flatMap(Queries, (queries) => queries.threadSnapshot({ threadId: t1, limit: 1 })),
 };
 
 const tablesIn = (plans: ReadonlyArray<Plan>) => plans.flatMap(({ steps }) => steps).join("\n");
@@ -66,6 +96,17 @@ layer(freshProjections)("a read", (it) => {
         /SEARCH projection_checkpoints .*\(thread_id=\? AND checkpoint_turn_count>\? AND checkpoint_turn_count<\?\)/,
       );
     }),
+  );
+
+  it.effect.each(Object.entries(OF_SUMMARIES))(
+    "%s, finds what waits for an answer on its own index, however much was answered",
+    ([, call]) =>
+      Effect.gen(function* () {
+        const plans = yield* plansOf(call);
+        const waiting = plans.filter(({ statement }) => statement.includes("status = 'pending'"));
+        assert.isNotEmpty(waiting);
+        assert.match(tablesIn(waiting), /USING INDEX projection_pending_approvals_open/);
+      }),
   );
 
   it.effect("unsettledThreads, walks what is running and what waits, not what has been", () =>
@@ -116,6 +157,23 @@ layer(freshProjections)("a read", (it) => {
         "projection_thread_turns",
         "projection_threads",
       ]);
+    }),
+  );
+});
+
+layer(freshProjections)("a page of a thread whose turns asked for much", (it) => {
+  it.effect("looks at the requests and the files of its own turns alone", () =>
+    Effect.gen(function* () {
+      yield* commit(logOf(aThread, asking("m1", 1), asking("m2", 2), asking("m3", 3), asking("m4", 4)));
+      const sent = yield* recordStatements(
+        Effect.flatMap(Queries, (queries) => queries.threadSnapshot({ threadId: t1, limit: 1 })),
+      );
+      const files = sent.filter(({ statement }) => statement.includes("octet_length(files_json)"));
+      // The activity that the page shows, and the message before it, by which it is known that there is more.
+      assert.deepStrictEqual(
+        files.map(({ parameters }) => JSON.parse(String(parameters[0]))),
+        [[turnOf("m4")]],
+      );
     }),
   );
 });
