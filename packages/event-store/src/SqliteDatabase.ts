@@ -16,7 +16,8 @@ export class DatabaseUnavailable extends Schema.TaggedError<DatabaseUnavailable>
   cause: Schema.Defect(),
 }) {}
 
-const WRITER_PRAGMAS = [
+/** In their order. */
+export const WRITER_PRAGMAS: ReadonlyArray<string> = [
   // Takes effect on an empty file only, and before WAL is set.
   "auto_vacuum = INCREMENTAL",
   "journal_mode = WAL",
@@ -25,8 +26,8 @@ const WRITER_PRAGMAS = [
   "foreign_keys = ON",
   // SQLite would wait with the whole process: transactions wait for the lock in `patient` instead.
   "busy_timeout = 0",
-  // Checkpoint the WAL at about 32 MB: a page that many commits touch is written back once. Cut the file back to 64 MB.
-  "wal_autocheckpoint = 8000",
+  // Checkpoint the WAL at about 64 MB: a page that many commits touch is written back once. Cut the file back to that.
+  "wal_autocheckpoint = 16000",
   "journal_size_limit = 67108864",
   // Negative: KiB. The page cache of the writer, which bounds its memory whatever the file's size.
   "cache_size = -32768",

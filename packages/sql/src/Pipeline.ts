@@ -37,8 +37,8 @@ export interface Pipeline {
   readonly settle: Effect.Effect<void, SqlError.SqlError>;
 }
 
-/** Batches that the thread may have before it. */
-const UNDER_WAY = 2;
+/** Batches that the thread may have before it: enough for the caller to go on while a checkpoint runs. */
+const UNDER_WAY = 6;
 
 type Answer = Deferred.Deferred<ReadonlyArray<unknown>, SqlError.SqlError>;
 
