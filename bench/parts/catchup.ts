@@ -1,22 +1,14 @@
 /** Projections from nothing to the head of the log, against node:sqlite reading the same rows. */
-import { copyFile, mkdir, open } from "node:fs/promises";
+import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers/promises";
 import { type Figure, median, type Part } from "../Figure.ts";
-import { project, unprojectedLog } from "../StoredDatabase.ts";
+import { flush, project, unprojectedLog } from "../StoredDatabase.ts";
 import { withFolder } from "../support.ts";
 
 const ROUNDS = 5;
 const PAGE = 1000;
-
-/** Copies a file to the disk itself: what is not there yet is written at the first flush of whoever comes next. */
-const copyToDisk = async (from: string, to: string): Promise<void> => {
-  await copyFile(from, to);
-  const file = await open(to, "r+");
-  await file.sync();
-  await file.close();
-};
 
 /** Reads every event, all columns, a page at a time; gives the seconds that it took. */
 const readAll = async (path: string): Promise<number> => {
@@ -43,7 +35,8 @@ const run = (): Promise<ReadonlyArray<Figure>> =>
     for (let round = 0; round < ROUNDS; round += 1) {
       const copy = join(place, `round-${round}`);
       await mkdir(copy);
-      await copyToDisk(join(folder, "heddle.db"), join(copy, "heddle.db"));
+      await copyFile(join(folder, "heddle.db"), join(copy, "heddle.db"));
+      await flush(join(copy, "heddle.db"));
       const read = events / (await readAll(join(copy, "heddle.db")));
       rates.push([events / (await project(copy, events)), read]);
     }

@@ -2,68 +2,53 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Effect } from "effect";
+import { burst, prepare } from "../CommandLoad.ts";
 import { type Figure, median, type Part, percentile } from "../Figure.ts";
-import { type CommandRows, RawSqlite, readCommandRows } from "../RawSqlite.ts";
-import {
-  createProject,
-  createThread,
-  dispatch,
-  latencies,
-  onEngine,
-  rate,
-  rename,
-  withFolder,
-} from "../support.ts";
+import { createRawDatabase, RawSqlite, readCommandRows } from "../RawSqlite.ts";
+import { dispatch, latencies, onEngine, rename, withFolder } from "../support.ts";
 
-const THREADS = 100;
-const COMMANDS = 10_000;
 const ROUNDS = 5;
 const SINGLE = 1000;
 
-const rawRate = (raw: RawSqlite, commands: ReadonlyArray<CommandRows>): number => {
-  const start = performance.now();
-  for (let at = 0; at < commands.length; at += 100) raw.commit(commands.slice(at, at + 100));
-  return (commands.length / (performance.now() - start)) * 1000;
-};
-
-const place = (folder: string, name: string): string => {
-  const path = join(folder, name);
-  mkdirSync(path);
-  return path;
-};
-
-const burst = (name: string) =>
-  rate(COMMANDS, 100, (index) => dispatch(rename(`t${index % THREADS}`, `${name}-${index}`)));
-
 const run = (): Promise<ReadonlyArray<Figure>> =>
   withFolder(async (folder) => {
+    const place = (name: string): string => {
+      const path = join(folder, name);
+      mkdirSync(path);
+      return path;
+    };
     // The rows are made once; then raw and engine are measured in turn, each on a fresh database.
-    const sample = place(folder, "sample");
+    const sample = place("sample");
     await onEngine(sample, Effect.andThen(prepare, burst("sample")));
     const samplePath = join(sample, "heddle.db");
-    const rows = readCommandRows(samplePath);
+    const commands = readCommandRows(samplePath);
+    const openRaw = (name: string): RawSqlite => {
+      const path = join(folder, `${name}.db`);
+      createRawDatabase(path, samplePath);
+      return new RawSqlite(path);
+    };
 
-    const engineRates: Array<number> = [];
-    const rawRates: Array<number> = [];
+    const rates: Array<readonly [engine: number, raw: number]> = [];
     for (let round = 0; round < ROUNDS; round += 1) {
-      const raw = new RawSqlite(place(folder, `raw-${round}`), samplePath);
-      rawRates.push(rawRate(raw, rows));
+      const raw = openRaw(`raw-${round}`);
+      const rawRate = raw.rate(commands);
       raw.close();
       const name = `engine-${round}`;
-      engineRates.push(await onEngine(place(folder, name), Effect.andThen(prepare, burst(name))));
+      rates.push([await onEngine(place(name), Effect.andThen(prepare, burst(name))), rawRate]);
     }
 
-    const raw = new RawSqlite(place(folder, "raw-single"), samplePath);
+    const raw = openRaw("raw-single");
     const rawTimes: Array<number> = [];
     const engineTimes = await onEngine(
-      place(folder, "engine-single"),
+      place("engine-single"),
       Effect.gen(function* () {
         yield* prepare;
         const times: Array<number> = [];
+        const singles = commands.slice(0, SINGLE);
         // In turn, so that both meet the same disk.
-        for (let index = 0; index < SINGLE; index += 1) {
+        for (const [index, single] of singles.entries()) {
           const start = performance.now();
-          raw.commit(rows.slice(index, index + 1));
+          raw.commit([single]);
           rawTimes.push(performance.now() - start);
           times.push(...(yield* latencies(1, () => dispatch(rename("t1", `single-${index}`)))));
         }
@@ -77,10 +62,10 @@ const run = (): Promise<ReadonlyArray<Figure>> =>
     return [
       {
         name: "durable commands, 100 in flight",
-        value: median(engineRates),
-        against: median(rawRates),
+        value: median(rates.map(([engine]) => engine)),
+        against: median(rates.map(([, ofRaw]) => ofRaw)),
         unit: "commands/s",
-        ratio: median(engineRates.map((perSecond, round) => perSecond / (rawRates[round] ?? Number.NaN))),
+        ratio: median(rates.map(([engine, ofRaw]) => engine / ofRaw)),
         bound: { atLeast: 0.5 },
       },
       {
@@ -93,10 +78,5 @@ const run = (): Promise<ReadonlyArray<Figure>> =>
       },
     ];
   });
-
-const prepare = Effect.gen(function* () {
-  yield* dispatch(createProject);
-  for (let index = 0; index < THREADS; index += 1) yield* dispatch(createThread(`t${index}`));
-});
 
 export const commands: Part = { name: "commands", title: "Durable commands in process", run };

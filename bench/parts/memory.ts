@@ -7,7 +7,7 @@ import type { CallsAnswer, CallsRequest } from "../wire/requestClients.ts";
 import { startServer } from "../wire/ServerProcess.ts";
 import { commandCall, type MethodCall } from "../wire/Wire.ts";
 
-const ROUNDS = 3;
+const ROUNDS = 2;
 const COMMANDS = 2000;
 const SHELL_PAGES = 20;
 const THREAD_PAGES = 100;

@@ -2,24 +2,16 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Effect } from "effect";
+import { burst, command, COMMANDS, creations, IN_FLIGHT, prepare } from "../CommandLoad.ts";
 import { type Figure, median, type Part } from "../Figure.ts";
-import { createProject, createThread, dispatch, onEngine, rate, rename, withFolder } from "../support.ts";
+import { onEngine, withFolder } from "../support.ts";
 import { startClients } from "../wire/ClientProcess.ts";
 import type { CallsAnswer, CallsRequest } from "../wire/requestClients.ts";
 import { startServer } from "../wire/ServerProcess.ts";
 import { commandCall } from "../wire/Wire.ts";
 
-const THREADS = 100;
-const COMMANDS = 10_000;
 const ROUNDS = 5;
 const CLIENTS = 4;
-const IN_FLIGHT = 100;
-
-const creations = [
-  createProject,
-  ...Array.from({ length: THREADS }, (_, index) => createThread(`t${index}`)),
-];
-const command = (round: number, index: number) => rename(`t${index % THREADS}`, `rename-${round}-${index}`);
 
 /** A server with its clients, in processes of their own. */
 const startWire = async (folder: string) => {
@@ -27,7 +19,7 @@ const startWire = async (folder: string) => {
   const clients = startClients<CallsRequest, CallsAnswer>("requestClients");
   await clients.ask({ server: { port, token }, clients: 1, inFlight: 1, calls: creations.map(commandCall) });
   return {
-    round: async (round: number): Promise<number> => {
+    burst: async (round: string): Promise<number> => {
       const calls = Array.from({ length: COMMANDS }, (_, index) => commandCall(command(round, index)));
       const answer = await clients.ask({
         server: { port, token },
@@ -52,12 +44,12 @@ const run = (): Promise<ReadonlyArray<Figure>> =>
     const rates = await onEngine(
       engineFolder,
       Effect.gen(function* () {
-        yield* Effect.forEach(creations, dispatch, { discard: true });
+        yield* prepare;
         const rates: Array<readonly [rpc: number, inProcess: number]> = [];
         // In turn, so that both meet the same machine; the first round warms both up.
         for (let round = 0; round <= ROUNDS; round += 1) {
-          const inProcess = yield* rate(COMMANDS, IN_FLIGHT, (index) => dispatch(command(round, index)));
-          const rpc = yield* Effect.promise(() => wire.round(round));
+          const inProcess = yield* burst(`rename-${round}`);
+          const rpc = yield* Effect.promise(() => wire.burst(`rename-${round}`));
           if (round > 0) rates.push([rpc, inProcess]);
         }
         return rates;
