@@ -21,7 +21,7 @@ export interface CommandRows {
 /** Commands in one transaction. */
 const GROUP = 100;
 
-/** Makes a database with the tables that a command writes, its projectors at the head of an empty log. */
+/** Makes a database with the tables that a command writes: empty, but for the cursors of the engine's projectors. */
 export const createRawDatabase = (path: string, enginePath: string): void => {
   const engine = new DatabaseSync(enginePath, { readOnly: true });
   const raw = new DatabaseSync(path);
@@ -45,6 +45,7 @@ export class RawSqlite {
   readonly #versions = new Map<string, number>();
   #sequence: number;
 
+  /** Opens a database that has those tables, with the engine's settings. */
   constructor(path: string) {
     const database = new DatabaseSync(path);
     for (const pragma of WRITER_PRAGMAS) database.exec(`PRAGMA ${pragma}`);
@@ -67,7 +68,7 @@ export class RawSqlite {
     );
   }
 
-  /** Those commands as they come next on this database, under ids of their own. */
+  /** Those commands as they come next on this database; in another round, other ids. */
   next(round: string, commands: ReadonlyArray<CommandRows>): ReadonlyArray<CommandRows> {
     return commands.map(({ event, receipt, thread }) => {
       const commandId = `${round}-${String(event[8])}`;
@@ -106,9 +107,7 @@ export class RawSqlite {
       this.#thread.run(...thread);
     }
     const last = commands.at(-1)?.event[0] ?? null;
-    for (const [projector = null, version = null, , ...rest] of this.#states) {
-      this.#state.run(projector, version, last, ...rest);
-    }
+    for (const state of this.#states) this.#state.run(...state.with(2, last));
     this.#database.exec("COMMIT");
   }
 
