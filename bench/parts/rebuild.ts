@@ -18,7 +18,7 @@ const COMMANDS = 5000;
 const WIDTH = 100;
 /** In milliseconds. */
 const REBUILD_FOR = 5000;
-const VERIFY_FOR = 10_000;
+const VERIFY_FOR = 7000;
 /** The share of the events after which memory should not grow any more. */
 const WARM = 0.1;
 

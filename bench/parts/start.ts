@@ -4,7 +4,7 @@ import { millionEvents } from "../StoredDatabase.ts";
 import { withFolder } from "../support.ts";
 import { startServer } from "../wire/ServerProcess.ts";
 
-const ROUNDS = 4;
+const ROUNDS = 3;
 
 const isReady = async (port: number): Promise<boolean> => {
   // A connection that stays open would hold up the server's stop.
