@@ -1,4 +1,4 @@
-/** The load behind every figure of commands a second: a client's renames of 100 threads in turn, 100 in flight. */
+/** The load that is the same in process, over RPC and on a long log: renames of 100 threads in turn, 100 in flight. */
 import type { ClientCommandInput } from "@heddle/contracts/Commands";
 import { Effect } from "effect";
 import { threadNames } from "./LogWriter.ts";
